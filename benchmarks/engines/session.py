@@ -1,0 +1,127 @@
+"""The five verbs of an engine over one table, each timed and its peak memory taken. The same code for every engine.
+
+Measured from the outside only: wall-clock seconds, memory, and the artefacts with stable names
+(`progress-messages.csv`, `SyntheticData/`). Seconds of importing are those beyond pandas, which is there before.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.engines.memory import PeakMemory, high_water_mark_mib
+
+STAGES = ("split", "analyze", "encode", "train", "generate")
+
+
+def main(module: str, distribution: str) -> None:
+    """Run the engine that `module` imports as, shipped by `distribution`, as told on the command line."""
+    args = _arguments()
+    shutil.rmtree(args.workspace, ignore_errors=True)
+    started = time.perf_counter()
+    engine = import_module(module)
+    import_seconds = time.perf_counter() - started
+    result = {
+        "engine": distribution,
+        "version": version(distribution),
+        "import_seconds": import_seconds,
+        "import_mib": high_water_mark_mib(),
+        "seed": args.seed if _seed(engine, args.seed) else None,
+        "max_epochs": args.max_epochs,
+        **run_stages(engine, args),
+        **read_history(args.workspace),
+        **_environment(),
+    }
+    read_synthetic(args.workspace).to_parquet(args.out.with_name("synthetic.parquet"), index=False)
+    args.out.write_text(json.dumps(result, indent=2))
+
+
+def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
+    """All verbs in turn. `generate` draws `--sample-size` rows, or as many as it was trained on."""
+    table = pd.read_parquet(args.train)
+    sample_size = len(table) if args.sample_size is None else args.sample_size
+    epochs = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
+    options: dict[str, dict[str, Any]] = {
+        "split": {"tgt_data": table, "model_type": "TABULAR"},
+        "train": epochs,
+        "generate": {"sample_size": sample_size},
+    }
+    stages = {}
+    for stage in STAGES:
+        verb = getattr(engine, stage)
+        stages[stage] = _measure(verb, workspace_dir=args.workspace, **options.get(stage, {}))
+        print(f"{stage}: {stages[stage]['seconds']:.1f} s, {stages[stage]['peak_mib']:.0f} MiB", flush=True)
+    return {
+        "training_rows": len(table),
+        "sample_size": sample_size,
+        "stages": stages,
+        "peak_mib": max(stage["peak_mib"] for stage in stages.values()),
+        "generated_rows_per_second": sample_size / stages["generate"]["seconds"],
+    }
+
+
+def read_history(workspace: Path) -> dict[str, Any]:
+    """The validation losses over the epochs (as far as written) and the best of them."""
+    messages = pd.read_csv(workspace / "ModelStore" / "model-data" / "progress-messages.csv")
+    history = messages.dropna(subset=["val_loss"])
+    best = history.sort_values("val_loss").iloc[0]
+    return {
+        "best_val_loss": float(best["val_loss"]),
+        "best_epoch": float(best["epoch"]),
+        "best_after_seconds": float(best["total_time"]),
+        "last_epoch": float(history["epoch"].max()),
+        "history": json.loads(history.to_json(orient="records")),
+    }
+
+
+def read_synthetic(workspace: Path) -> pd.DataFrame:
+    """All parts of `SyntheticData/` as one table."""
+    parts = sorted((workspace / "SyntheticData").glob("*.parquet"))
+    return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+
+
+def _measure(verb: Callable[..., object], **kwargs: Any) -> dict[str, float]:
+    with PeakMemory() as memory:
+        started = time.perf_counter()
+        verb(**kwargs)
+        seconds = time.perf_counter() - started
+    return {"seconds": seconds, "peak_mib": memory.peak_mib}
+
+
+def _seed(engine: ModuleType, seed: int | None) -> bool:
+    """Whether a seed was asked for and the engine could be told: `set_random_state` is not among the five verbs."""
+    if seed is None or not hasattr(engine, "set_random_state"):
+        return False
+    engine.set_random_state(seed)
+    return True
+
+
+def _environment() -> dict[str, Any]:
+    import torch  # late, and called last: the time that importing torch takes belongs to the engine, lazy or not
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torch_threads": torch.get_num_threads(),
+        "pandas": pd.__version__,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=Path, required=True, help="table to train on, parquet")
+    parser.add_argument("--workspace", type=Path, required=True, help="emptied first")
+    parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
+    parser.add_argument("--max-epochs", type=float, help="default: the engine's own")
+    parser.add_argument("--sample-size", type=int, help="default: as many rows as in the training table")
+    parser.add_argument("--seed", type=int)
+    return parser.parse_args()

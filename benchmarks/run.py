@@ -1,0 +1,158 @@
+"""Benchmark of our engine against the reference engine: from a table of data to a table of ratios.
+
+    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality]
+
+Everything lands in `benchmarks/results/`: a folder per table and split, in it a folder per engine and seed, and for
+each invocation one JSON file with all figures, the machine and the versions.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import CENSUS, data_key, write_halves
+from benchmarks.machine import commit, describe_machine
+from benchmarks.reference_env import ROOT, ensure_reference_env
+from benchmarks.report import print_table
+
+RESULTS = Path(__file__).with_name("results")
+STEPS = ("engines", "likelihood", "quality")
+ENGINES = ("reference", "ours")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One engine with one seed, and the folder where all about it is kept."""
+
+    engine: str
+    seed: int
+    data: Path  # folder of the two halves
+    options: dict[str, Any]  # of the engine's module, None where left to its default
+
+    @property
+    def path(self) -> Path:
+        """Own folder: a run with other options is another run."""
+        given = "".join(f"-{name}{value:g}" for name, value in self.options.items() if value is not None)
+        return self.data / f"{self.engine}-seed{self.seed}{given}"
+
+    @property
+    def likelihood(self) -> Path:
+        """Result of the likelihood comparison, of both engines: on the codes of the reference's run with this seed."""
+        return Run("reference", self.seed, self.data, self.options).path / "likelihood.json"
+
+    def read(self) -> dict[str, Any]:
+        """All that was measured so far, empty where nothing was."""
+        result = _read_json(self.path / "result.json")
+        seconds = _read_json(self.likelihood).get(f"{self.engine}_seconds")
+        return result and {**result, "likelihood_seconds": seconds, "quality": _read_json(self.path / "quality.json")}
+
+
+def main() -> None:
+    args = _arguments()
+    machine = describe_machine()
+    data = RESULTS / f"{args.table.name.split('.')[0]}-{data_key(args.table, args.data_seed, args.max_rows)}"
+    write_halves(args.table, data, args.data_seed, args.max_rows)
+    options = {"max-epochs": args.max_epochs, "sample-size": args.sample_size}
+    seeds = range(args.seed, args.seed + args.repeat)
+    runs = [Run(engine, seed, data, options) for seed in seeds for engine in ENGINES]
+    for step in args.only:
+        {"engines": run_engines, "likelihood": run_likelihood, "quality": run_quality}[step](runs, args.skip)
+    found = {engine: [run.read() for run in runs if run.engine == engine] for engine in ENGINES}
+    found = {engine: [result for result in results if result] for engine, results in found.items()}
+    path = write_summary({**_provenance(args, data, list(seeds)), "machine": machine, **found})
+    title = f"{args.table.name}: {args.repeat} seed(s), load before {machine['load_before']:.1f}"
+    print_table(title, found["reference"], found["ours"])
+    print(f"All figures: {path.relative_to(ROOT)}")
+
+
+def run_engines(runs: list[Run], skip: list[str]) -> None:
+    """The engines in turn, so that a busy spell of the machine hits both; each in its own environment and process."""
+    for run in runs:
+        if run.engine in skip:
+            found = "stored result" if run.read() else "nothing stored, its column stays empty"
+            print(f"== {run.engine} {run.seed}: {found}")
+            continue
+        python = ensure_reference_env() if run.engine == "reference" else Path(sys.executable)
+        shutil.rmtree(run.path, ignore_errors=True)  # the scores of an earlier sample do not belong to the new one
+        run.path.mkdir()
+        paths = {
+            "train": run.data / "train.parquet",
+            "workspace": run.path / "workspace",
+            "out": run.path / "result.json",
+        }
+        _call(python, f"benchmarks.engines.{run.engine}", **paths, seed=run.seed, **run.options)
+
+
+def run_likelihood(runs: list[Run], skip: list[str]) -> None:
+    """Training seconds to the reference's best likelihood, on the reference's own codes; see `likelihood.py`."""
+    for run in runs:
+        workspace = run.path / "workspace"
+        if run.engine == "reference" and workspace.exists() and "ours" not in skip:
+            _call(Path(sys.executable), "benchmarks.likelihood", workspace=workspace, out=run.likelihood)
+
+
+def run_quality(runs: list[Run], skip: list[str]) -> None:
+    """Score each sample. Scores of a skipped engine are stored ones, where there are any."""
+    for run in runs:
+        synthetic, scores = run.path / "synthetic.parquet", run.path / "quality.json"
+        if not synthetic.exists() or (run.engine in skip and scores.exists()):
+            continue
+        halves = {name: run.data / f"{name}.parquet" for name in ("train", "holdout")}
+        _call(Path(sys.executable), "benchmarks.quality", **halves, synthetic=synthetic, json=scores)
+
+
+def write_summary(summary: dict[str, Any]) -> Path:
+    """Write one invocation's figures; returns where."""
+    path = RESULTS / f"{summary['table']}-{summary['date'].replace(':', '')}.json"
+    path.write_text(json.dumps(summary, indent=2))
+    return path
+
+
+def _provenance(args: argparse.Namespace, data: Path, seeds: list[int]) -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "table": args.table.name.split(".")[0],
+        "data": data.name,
+        "data_seed": args.data_seed,
+        "max_rows": args.max_rows,
+        "seeds": seeds,
+        "steps": args.only,
+        "skipped": args.skip,
+    }
+
+
+def _call(python: Path, module: str, **options: Any) -> None:
+    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    print(f"== {module} {options.get('seed', '')}", flush=True)
+    subprocess.run([python, "-m", module, *given], cwd=ROOT, check=True)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=Path, default=CENSUS, help=f"csv, csv.gz or parquet; default {CENSUS}")
+    parser.add_argument("--max-rows", type=int, help="take a random part of the table")
+    parser.add_argument("--data-seed", type=int, default=0, help="of the split in halves")
+    parser.add_argument("--seed", type=int, default=0, help="of the engines; the first of --repeat")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of each engine, each with its own seed")
+    parser.add_argument("--max-epochs", type=float, help="default: each engine's own")
+    parser.add_argument("--sample-size", type=int, help="default: as many rows as trained on")
+    parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS), metavar="STEP", help=", ".join(STEPS))
+    for engine in ENGINES:
+        told = f"show {engine} from stored results of the same rows and seed"
+        parser.add_argument(f"--skip-{engine}", dest="skip", action="append_const", const=engine, default=[], help=told)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""Synthetic data engine: split, analyze, encode, train, generate over a workspace.
+
+>>> from synth_engine import split, analyze, encode, train, generate
+"""
+
+import os
+
+# Threads of torch's OpenMP wait for each other in a busy loop. Where another program wants the same core, the one that
+# is waited for does not run, and a training step of 10 ms takes over a second. Asleep they wait without harm, and cost
+# next to nothing on an idle machine. Read when torch is loaded, so it must stand here. See docs/log.md.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+from synth_engine import domain
+from synth_engine._version import __version__
+from synth_engine.stages import analyze, encode, generate, split, train
+
+__all__ = ["__version__", "analyze", "domain", "encode", "generate", "split", "train"]

@@ -1,0 +1,180 @@
+"""The commands: each checks what it was given, runs its stages with progress, and says what it made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synth_engine._version import __version__
+from synth_engine.cli import options as opt
+from synth_engine.cli.help import Command, Group, no_command
+from synth_engine.cli.running import check_output, run_stages
+from synth_engine.cli.settings import for_analyze, for_generate, for_split, for_train
+from synth_engine.domain import InputError
+from synth_engine.io import check_target, write_table
+
+app = typer.Typer(
+    name="synth",
+    help="Turn a table into its private, high-fidelity synthetic twin.",
+    epilog="[dim]Example:[/] synth run customers.csv --primary-key customer_id --output synthetic.csv",
+    cls=Group,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_WORKSPACE = "engine-ws"
+
+
+@app.callback(invoke_without_command=True)
+def _synth(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", metavar="")] = False,
+    debug: opt.Debug = False,
+) -> None:
+    if version:
+        typer.echo(f"synth-engine {__version__}")
+    elif context.invoked_subcommand is None:
+        no_command(context)
+
+
+@app.command(cls=Command)
+def run(  # noqa: PLR0913, PLR0917
+    table: opt.Table,
+    workspace: opt.Workspace = _WORKSPACE,
+    output: opt.Output = None,
+    primary_key: opt.PrimaryKey = None,
+    encoding: opt.Encodings = None,
+    no_value_protection: opt.Unprotected = False,
+    trn_val_split: opt.Share = 0.8,
+    model: opt.Model = None,
+    max_epochs: opt.Epochs = 100,
+    max_training_time: opt.Minutes = 14400,
+    batch_size: opt.TrainBatch = None,
+    no_flexible_generation: opt.FixedOrder = False,
+    sample_size: opt.SampleSize = None,
+    temperature: opt.Temperature = 1,
+    top_p: opt.TopP = 1,
+    rare: opt.RareMethod = "CONSTANT",
+    n_partitions: opt.Partitions = 1,
+    device: opt.Device = None,
+    seed: opt.RunSeed = None,
+    debug: opt.Debug = False,
+) -> None:
+    """All five stages: from TABLE to synthetic rows."""
+    # A seed would undo the protection by which values it drops, so it does not reach a stage that protects.
+    settings = {
+        "split": for_split(primary_key, encoding, n_partitions, trn_val_split, seed),
+        "analyze": for_analyze(no_value_protection, seed if no_value_protection else None),
+        "encode": {},
+        "train": for_train(
+            model, max_training_time, max_epochs, batch_size, None, no_flexible_generation, device, seed
+        ),
+        "generate": for_generate(sample_size, None, temperature, top_p, rare, device, seed),
+    }
+    check_output(output, table)
+    run_stages(settings, workspace, table=table, output=output)
+
+
+@app.command(cls=Command)
+def split(
+    table: opt.Table,
+    workspace: opt.Workspace = _WORKSPACE,
+    primary_key: opt.PrimaryKey = None,
+    encoding: opt.Encodings = None,
+    trn_val_split: opt.Share = 0.8,
+    n_partitions: opt.Partitions = 1,
+    seed: opt.SplitSeed = 0,
+    debug: opt.Debug = False,
+) -> None:
+    """Stage 1: read TABLE, and divide its rows into those to learn from and those to check with."""
+    settings = {"split": for_split(primary_key, encoding, n_partitions, trn_val_split, seed)}
+    run_stages(settings, workspace, table=table)
+
+
+@app.command(cls=Command)
+def analyze(
+    workspace: opt.Workspace = _WORKSPACE,
+    no_value_protection: opt.Unprotected = False,
+    seed: opt.AnalyzeSeed = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Stage 2: gather what may be known of every column."""
+    run_stages({"analyze": for_analyze(no_value_protection, seed)}, workspace)
+
+
+@app.command(cls=Command)
+def encode(workspace: opt.Workspace = _WORKSPACE, debug: opt.Debug = False) -> None:
+    """Stage 3: turn the rows into integer codes."""
+    run_stages({"encode": {}}, workspace)
+
+
+@app.command(cls=Command)
+def train(  # noqa: PLR0913, PLR0917
+    workspace: opt.Workspace = _WORKSPACE,
+    model: opt.Model = None,
+    max_epochs: opt.Epochs = 100,
+    max_training_time: opt.Minutes = 14400,
+    batch_size: opt.TrainBatch = None,
+    gradient_accumulation_steps: opt.Accumulation = None,
+    no_flexible_generation: opt.FixedOrder = False,
+    device: opt.Device = None,
+    seed: opt.Seed = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Stage 4: train the model, until it no longer gets better."""
+    settings = for_train(
+        model,
+        max_training_time,
+        max_epochs,
+        batch_size,
+        gradient_accumulation_steps,
+        no_flexible_generation,
+        device,
+        seed,
+    )
+    run_stages({"train": settings}, workspace)
+
+
+@app.command(cls=Command)
+def generate(  # noqa: PLR0913, PLR0917
+    workspace: opt.Workspace = _WORKSPACE,
+    output: opt.Output = None,
+    sample_size: opt.SampleSize = None,
+    temperature: opt.Temperature = 1,
+    top_p: opt.TopP = 1,
+    rare: opt.RareMethod = "CONSTANT",
+    batch_size: opt.DrawBatch = None,
+    device: opt.Device = None,
+    seed: opt.Seed = None,
+    debug: opt.Debug = False,
+) -> None:
+    """Stage 5: draw synthetic rows. Needs of the workspace nothing but its folder ModelStore."""
+    settings = {"generate": for_generate(sample_size, batch_size, temperature, top_p, rare, device, seed)}
+    check_output(output)
+    run_stages(settings, workspace, output=output)
+
+
+@app.command(cls=Command)
+def demo(
+    customers: Annotated[Path, typer.Argument(help="Where to write the customers: .csv, .parquet, …", metavar="FILE")],
+    orders: Annotated[Path | None, typer.Option(help="Also write their orders to this file.", metavar="FILE")] = None,
+    rows: Annotated[int, typer.Option(help="How many customers.", metavar="NUMBER", min=0)] = 10_000,
+    seed: Annotated[int, typer.Option(help="Other seeds give other people.", metavar="NUMBER", min=0)] = 0,
+    debug: opt.Debug = False,
+) -> None:
+    """Write a table to try things on: the customers of an invented shop, and their orders."""
+    import pyarrow as pa
+
+    from synth_engine.demo import make_shop
+
+    targets = [customers] if orders is None else [customers, orders]
+    for target in targets:
+        check_target(target)
+    if orders == customers:
+        raise InputError(f"--orders: expected another file than that of the customers, found {orders}")
+    shop = make_shop(rows, seed=seed)
+    for target, frame in zip(targets, (shop.customers, shop.orders), strict=False):
+        write_table(pa.Table.from_pandas(frame, preserve_index=False), target)
+        typer.echo(f"Wrote {len(frame):,} rows to {target}")

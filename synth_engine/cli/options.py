@@ -1,0 +1,188 @@
+"""The options: names, groups and help, one type per option, so that commands which share one say it alike."""
+
+from typing import Annotated
+
+import typer
+
+from synth_engine.domain import ModelEncodingType
+
+_COLUMNS, _PRIVACY, _TRAINING, _ROWS = "Columns", "Privacy", "Training", "Synthetic rows"
+_TYPES = [kind.value for kind in ModelEncodingType if kind.value.startswith(("AUTO", "TABULAR"))]
+
+Table = Annotated[
+    str,
+    typer.Argument(
+        help="File (.csv, .tsv, also with .gz, .bz2, .xz or .zst; .parquet), folder of .parquet files, or URL of these.",
+        metavar="TABLE",
+    ),
+]
+
+Workspace = Annotated[
+    str, typer.Option("--workspace", "-w", help="Folder or URL (s3://…) where all results go.", metavar="DIR")
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", help="Also write the synthetic rows to this .csv or .parquet file.", metavar="FILE"),
+]
+Partitions = Annotated[int, typer.Option(help="Files that the rows are spread over.", metavar="NUMBER")]
+Device = Annotated[
+    str | None, typer.Option(help="cpu or cuda. [dim]\\[default: a GPU if there is one][/]", metavar="NAME")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.", metavar="")]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        help="For results that can be repeated. [dim]\\[default: a new one each time][/]",
+        metavar="NUMBER",
+    ),
+]
+SplitSeed = Annotated[int, typer.Option("--seed", help="Seed of the shuffle.", metavar="NUMBER")]
+RunSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        help="For results that can be repeated, up to the secret randomness of value protection. "
+        "[dim]\\[default: a new one each time][/]",
+        metavar="NUMBER",
+    ),
+]
+AnalyzeSeed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed",
+        help="For tests only: who knows it can undo the randomness of value protection. [dim]\\[default: secret][/]",
+        metavar="NUMBER",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+
+PrimaryKey = Annotated[
+    str | None,
+    typer.Option(
+        help="The column that identifies a row. It is not learned; synthetic rows get new keys.",
+        metavar="COLUMN",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+Encodings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoding",
+        "-e",
+        help=f"How to encode a column; may be repeated. [dim]Types: {', '.join(_TYPES)}.[/]",
+        metavar="COLUMN=TYPE",
+        rich_help_panel=_COLUMNS,
+    ),
+]
+
+Unprotected = Annotated[
+    bool,
+    typer.Option(
+        "--no-value-protection",
+        help="Let rare values and extremes into the synthetic rows, even if they point to a person.",
+        metavar="",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+
+Share = Annotated[
+    float,
+    typer.Option(
+        "--trn-val-split",
+        help="Share of the rows to learn from; the others tell when to stop.",
+        metavar="SHARE",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="MOSTLY_AI/Small, /Medium or /Large. [dim]\\[default: MOSTLY_AI/Medium][/]",
+        metavar="NAME",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Epochs = Annotated[
+    float,
+    typer.Option(
+        help="At most this many passes over the data; ends earlier when it no longer learns.",
+        metavar="NUMBER",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Minutes = Annotated[
+    float, typer.Option("--max-training-time", help="At most this long.", metavar="MINUTES", rich_help_panel=_TRAINING)
+]
+TrainBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Rows per training step. [dim]\\[default: by the size of the table][/]",
+        metavar="ROWS",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Accumulation = Annotated[
+    int | None,
+    typer.Option(
+        "--gradient-accumulation-steps",
+        help="Batches per step. [dim]\\[default: 1][/]",
+        metavar="NUMBER",
+        rich_help_panel=_TRAINING,
+    ),
+]
+FixedOrder = Annotated[
+    bool,
+    typer.Option(
+        "--no-flexible-generation",
+        help="Learn one order of the columns, not all: faster, but rules out conditions on columns.",
+        metavar="",
+        rich_help_panel=_TRAINING,
+    ),
+]
+
+SampleSize = Annotated[
+    int | None,
+    typer.Option(
+        "--sample-size",
+        "-n",
+        help="How many. [dim]\\[default: as many as the original][/]",
+        metavar="ROWS",
+        rich_help_panel=_ROWS,
+    ),
+]
+Temperature = Annotated[
+    float,
+    typer.Option(
+        "--temperature",
+        help="Below 1 likely values become likelier, at 0 there are no others.",
+        metavar="NUMBER",
+        rich_help_panel=_ROWS,
+    ),
+]
+TopP = Annotated[
+    float,
+    typer.Option(
+        help="Draw only from the likeliest values that together have this probability.",
+        metavar="SHARE",
+        rich_help_panel=_ROWS,
+    ),
+]
+RareMethod = Annotated[
+    str,
+    typer.Option(
+        "--rare",
+        help="Rare categories become _RARE_ (CONSTANT) or other categories (SAMPLE).",
+        metavar="METHOD",
+        rich_help_panel=_ROWS,
+    ),
+]
+DrawBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        help="Rows drawn at a time, which bounds the memory. [dim]\\[default: chosen][/]",
+        metavar="ROWS",
+        rich_help_panel=_ROWS,
+    ),
+]

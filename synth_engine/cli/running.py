@@ -1,0 +1,45 @@
+"""Running stages: progress on standard error, what was made on standard output."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+
+from synth_engine.domain import InputError
+from synth_engine.io import check_target, read_table, write_table
+from synth_engine.summary import summary_of, synthetic_table
+from synth_engine.terminal import TerminalProgress
+
+
+def run_stages(
+    settings: dict[str, dict[str, Any]], workspace: str, *, table: str | None = None, output: str | None = None
+) -> None:
+    """Run some of the five stages.
+
+    Args:
+        settings: Arguments of each verb, by its name, in the order in which they run.
+        workspace: Where their artefacts are.
+        table: What `split` reads.
+        output: Where the synthetic rows are written as well.
+    """
+    from synth_engine import stages
+
+    data = [] if table is None else [read_table(table)]
+    with TerminalProgress() as progress:
+        for name, arguments in settings.items():
+            verb: Callable[..., None] = getattr(stages, name)
+            verb(*data, **arguments, workspace_dir=workspace, update_progress=progress)
+            data.clear()
+    if output is not None:
+        write_table(synthetic_table(workspace), output)
+    Console(highlight=False).print(summary_of(workspace, list(settings), output), soft_wrap=True)
+
+
+def check_output(output: str | None, table: str | None = None) -> None:
+    """Raise `InputError` for an output that cannot be written, or that would replace the original table."""
+    if output is None:
+        return
+    check_target(output)
+    if table is not None and os.path.exists(output) and os.path.exists(table) and os.path.samefile(output, table):
+        raise InputError(f"--output: expected another file than the original table, found {output}")

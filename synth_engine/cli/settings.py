@@ -1,0 +1,97 @@
+"""From options to the arguments of the verbs, checked before the first stage begins and not hours later."""
+
+from typing import Any
+
+from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, SplitConfig, TrainConfig
+
+Settings = dict[str, Any]
+
+
+def for_split(
+    primary_key: str | None, encoding: list[str] | None, n_partitions: int, trn_val_split: float, seed: int | None
+) -> Settings:
+    """Arguments of `split`."""
+    settings: Settings = {
+        "tgt_primary_key": primary_key,
+        "tgt_encoding_types": _encodings(encoding or []),
+        "n_partitions": n_partitions,
+        "trn_val_split": trn_val_split,
+        "random_state": seed,
+    }
+    SplitConfig.of(**settings)
+    return settings
+
+
+def for_analyze(no_value_protection: bool, seed: int | None) -> Settings:
+    """Arguments of `analyze`."""
+    settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
+    AnalyzeConfig.of(**settings)
+    return settings
+
+
+def for_train(
+    model: str | None,
+    max_training_time: float,
+    max_epochs: float,
+    batch_size: int | None,
+    gradient_accumulation_steps: int | None,
+    no_flexible_generation: bool,
+    device: str | None,
+    seed: int | None,
+) -> Settings:
+    """Arguments of `train`."""
+    from synth_engine.tabular.sizes import check_identifier
+
+    settings: Settings = {
+        "model": model,
+        "max_training_time": max_training_time,
+        "max_epochs": max_epochs,
+        "batch_size": batch_size,
+        "gradient_accumulation_steps": gradient_accumulation_steps,
+        "enable_flexible_generation": not no_flexible_generation,
+        "random_state": seed,
+    }
+    TrainConfig.of(**settings)
+    check_identifier(model)
+    return settings | _device(device)
+
+
+def for_generate(
+    sample_size: int | None,
+    batch_size: int | None,
+    temperature: float,
+    top_p: float,
+    rare: str,
+    device: str | None,
+    seed: int | None,
+) -> Settings:
+    """Arguments of `generate`."""
+    settings: Settings = {
+        "sample_size": sample_size,
+        "batch_size": batch_size,
+        "sampling_temperature": temperature,
+        "sampling_top_p": top_p,
+        "rare_category_replacement_method": rare,
+        "random_state": seed,
+    }
+    GenerateConfig.of(**settings)
+    return settings | _device(device)
+
+
+def _device(device: str | None) -> Settings:
+    from synth_engine.stages.devices import resolve_device
+
+    resolve_device(device)
+    return {"device": device}
+
+
+def _encodings(items: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in items:
+        column, separator, kind = item.rpartition("=")
+        if not separator:
+            raise InputError(f"--encoding: expected COLUMN=TYPE, found {item!r}")
+        if column in found:
+            raise InputError(f"--encoding: expected every column once, found {column!r} again")
+        found[column] = kind
+    return found

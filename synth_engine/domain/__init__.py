@@ -1,0 +1,43 @@
+"""What the user says: enumerations, configurations, the progress protocol and the exceptions raised on purpose.
+
+Belongs here: plain values that every other layer may speak of. Does not belong here: files, tensors, statistics.
+"""
+
+from synth_engine.domain.config import (
+    AnalyzeConfig,
+    DifferentialPrivacyConfig,
+    FairnessConfig,
+    GenerateConfig,
+    ImputationConfig,
+    RebalancingConfig,
+    SplitConfig,
+    TrainConfig,
+)
+from synth_engine.domain.enums import (
+    ModelEncodingType,
+    ModelStateStrategy,
+    ModelType,
+    RareCategoryReplacementMethod,
+)
+from synth_engine.domain.errors import ArtefactError, InputError, TrainingStoppedError, UserError
+from synth_engine.domain.progress import ProgressCallback
+
+__all__ = [
+    "AnalyzeConfig",
+    "ArtefactError",
+    "DifferentialPrivacyConfig",
+    "FairnessConfig",
+    "GenerateConfig",
+    "ImputationConfig",
+    "InputError",
+    "ModelEncodingType",
+    "ModelStateStrategy",
+    "ModelType",
+    "ProgressCallback",
+    "RareCategoryReplacementMethod",
+    "RebalancingConfig",
+    "SplitConfig",
+    "TrainConfig",
+    "TrainingStoppedError",
+    "UserError",
+]

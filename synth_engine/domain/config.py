@@ -1,0 +1,139 @@
+"""Configurations: one frozen model per verb, and the records that their parameters are made of.
+
+They validate on construction, are written into manifests, and serve as configuration of the pipeline's ops.
+``None`` means "decide for me"; zero means zero. Data frames and callbacks are arguments of the verbs, not settings.
+"""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from synth_engine.domain.enums import (
+    ModelEncodingType,
+    ModelStateStrategy,
+    ModelType,
+    RareCategoryReplacementMethod,
+)
+from synth_engine.domain.errors import InputError
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+Strategy = Annotated[ModelStateStrategy, BeforeValidator(_upper)]
+Replacement = Annotated[RareCategoryReplacementMethod, BeforeValidator(_upper)]
+Type = Annotated[ModelType, BeforeValidator(_upper)]
+EncodingType = Annotated[ModelEncodingType, BeforeValidator(_upper)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Config(BaseModel):
+    """Base of all configurations: frozen, unknown keys refused, errors that name the parameter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """Build the configuration; raises `InputError` naming every parameter that is not acceptable."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            raise InputError("; ".join(_describe(cls, item) for item in error.errors())) from None
+
+
+def _describe(cls: type[Config], item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or cls.__name__
+    if item["type"] == "extra_forbidden":
+        return f"{where}: unknown parameter, expected one of {', '.join(cls.model_fields)}"
+    found = "" if isinstance(item["input"], dict) else f", found {item['input']!r}"
+    return f"{where}: {item['msg']}{found}"
+
+
+class DifferentialPrivacyConfig(Config):
+    """Differential privacy of training, and of the value ranges found before it. Field meanings as in the interface."""
+
+    max_epsilon: Annotated[float, Field(ge=0)] | None = None
+    delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5
+    noise_multiplier: Annotated[float, Field(ge=0)] = 1.5
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    value_protection_epsilon: Annotated[float, Field(gt=0)] | None = None
+
+
+class RebalancingConfig(Config):
+    """Target distribution of the values of one categorical column."""
+
+    column: str
+    probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if sum(self.probabilities.values()) > 1 + 1e-9:
+            raise ValueError("the probabilities must not add up to more than 1")
+        return self
+
+
+class ImputationConfig(Config):
+    """Columns in which no null is to be drawn."""
+
+    columns: list[str]
+
+
+class FairnessConfig(Config):
+    """Statistical parity of a categorical target across the groups of sensitive categorical columns."""
+
+    target_column: str
+    sensitive_columns: list[str]
+
+
+class SplitConfig(Config):
+    """Parameters of `split`."""
+
+    tgt_primary_key: str | None = None
+    ctx_primary_key: str | None = None
+    tgt_context_key: str | None = None
+    model_type: Type | None = None
+    tgt_encoding_types: dict[str, EncodingType] | None = None
+    ctx_encoding_types: dict[str, EncodingType] | None = None
+    n_partitions: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    trn_val_split: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    random_state: Seed | None = None
+
+
+class AnalyzeConfig(Config):
+    """Parameters of `analyze`."""
+
+    value_protection: bool = True
+    differential_privacy: DifferentialPrivacyConfig | None = None
+    random_state: Seed | None = None
+
+
+class TrainConfig(Config):
+    """Parameters of `train`. ``max_training_time`` is in minutes."""
+
+    model: str | None = None
+    max_training_time: Annotated[float, Field(ge=0)] | None = 14400.0
+    max_epochs: Annotated[float, Field(ge=0)] | None = 100.0
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] | None = None
+    enable_flexible_generation: bool = True
+    max_sequence_window: Annotated[int, Field(ge=1)] | None = None
+    differential_privacy: DifferentialPrivacyConfig | None = None
+    model_state_strategy: Strategy = ModelStateStrategy.reset
+    device: str | None = None
+    random_state: Seed | None = None
+
+
+class GenerateConfig(Config):
+    """Parameters of `generate`."""
+
+    sample_size: Annotated[int, Field(ge=0)] | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    sampling_temperature: Annotated[float, Field(ge=0)] = 1.0
+    sampling_top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    device: str | None = None
+    rare_category_replacement_method: Replacement = RareCategoryReplacementMethod.constant
+    rebalancing: RebalancingConfig | None = None
+    imputation: ImputationConfig | None = None
+    fairness: FairnessConfig | None = None
+    random_state: Seed | None = None

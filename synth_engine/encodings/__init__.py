@@ -1,0 +1,11 @@
+"""Encodings: how a column becomes integer codes and comes back. One file per type, one contract, one registry.
+
+Belongs here: everything that depends on a column's type. Does not belong here: files, the network, what stages do.
+Adding an encoding is one new file and one line in `registry`.
+"""
+
+from synth_engine.encodings.base import Encoding
+from synth_engine.encodings.registry import AnyEncoding, detect, fitter, supported_types
+from synth_engine.encodings.value_counts import ValueCounts
+
+__all__ = ["AnyEncoding", "Encoding", "ValueCounts", "detect", "fitter", "supported_types"]

@@ -1,0 +1,101 @@
+"""The contract of an encoding.
+
+A fitted encoding is a frozen pydantic model; its JSON is what ``stats.json`` holds. It is shareable: nothing about
+fewer entities than value protection asks for may be in it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
+from synth_engine.domain.arrow_types import ArrowType
+from synth_engine.encodings.value_counts import ValueCounts
+from synth_engine.privacy import ValueProtection
+
+Codes = npt.NDArray[np.int32]
+
+
+class Encoding(BaseModel, ABC):
+    """A fitted encoding of one column.
+
+    Every encoding reserves a code for null, whether or not nulls were seen: any value whatsoever can be encoded.
+
+    Laws (tested for every registered encoding):
+        - ``0 <= code < cardinality`` for any value of a fitting type, also unseen ones, unless `canonical` refuses it;
+        - ``encode(decode(codes, rng)) == codes`` for codes that encode real values, those of null and rare left out;
+        - ``decode`` gives exactly ``dtype``, and null only for the codes of null and rare;
+        - of no sub-column all codes are never drawn; the code of null is drawn only where enough entities have nulls,
+          or where no value at all may be shown;
+        - the JSON restores an equal encoding, and holds no value of fewer entities than value protection asks for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[ModelEncodingType]
+
+    dtype: ArrowType
+    has_nulls: bool
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, dtype: pa.DataType) -> bool:
+        """Whether columns of this Arrow type can be encoded."""
+
+    @classmethod
+    @abstractmethod
+    def canonical(cls, values: pa.Array) -> pa.Array:
+        """The values as the encoding counts them; raises `InputError` for values that it cannot take."""
+
+    @classmethod
+    def summarise(cls, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
+        """Sensitive summary of one partition."""
+        return ValueCounts.of(cls.canonical(values), entities)
+
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
+    ) -> Self:
+        """The shareable encoding of a summary; the only place where privacy is spent."""
+
+    @property
+    @abstractmethod
+    def cardinalities(self) -> dict[str, int]:
+        """Number of codes of each sub-column, in their natural order."""
+
+    @abstractmethod
+    def encode(self, values: pa.Array) -> Codes:
+        """Codes of shape (rows, sub-columns)."""
+
+    @abstractmethod
+    def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
+        """Values of type `dtype`, for codes of shape (rows, sub-columns)."""
+
+    @abstractmethod
+    def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
+        """Codes of each sub-column that generation must not draw, such as a null code where there are no nulls."""
+
+    def ranks(self) -> Mapping[str, list[float]]:
+        """For sub-columns whose codes are ordered: the place of each code on 0 to 1, NaN for reserved codes.
+
+        Lets the network know that neighbouring codes mean nearly the same. Depends on the codes' order only, not on
+        how often they occur.
+        """
+        return {}
+
+
+def has_protected_nulls(counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> bool:
+    """Whether null is common enough to be generated."""
+    return counts.null_entities >= protection.threshold(rng)
+
+
+def even_ranks(n_reserved: int, n_ordered: int) -> list[float]:
+    """Ranks of `n_reserved` unordered codes followed by `n_ordered` ordered ones."""
+    ordered = np.linspace(0, 1, n_ordered) if n_ordered > 1 else np.full(n_ordered, 0.5)
+    return [float("nan")] * n_reserved + ordered.tolist()

@@ -1,0 +1,125 @@
+"""Which values are atoms, and where bins end. Ticks only; knows no codes and no columns."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from synth_engine.encodings.ticks import Scale, Ticks
+from synth_engine.encodings.value_counts import Counts, Mask, ValueCounts
+from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection, roundest
+
+MAX_ATOMS = 200
+MAX_BINS = 64
+# A value is an atom when its rows exceed those of a typical neighbour by at least this share of all rows: what is left
+# in bins is off by less than that for any single value.
+MIN_ATOM_SHARE = 0.001
+# A range of so few whole numbers needs no positions inside bins: a second sub-column costs more than these codes.
+MAX_SINGLE = 100
+# How far to either side neighbours are looked for, in ticks.
+NEIGHBOURHOOD = 10
+# How often the outermost bins are halved, so that heavy tails are not drawn evenly from a range of many magnitudes.
+TAIL_BINS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class TickCounts:
+    """How often the ticks of a column occur; ascending.
+
+    Args:
+        ticks: Distinct ticks.
+        rows: Number of rows of each.
+        entities: Number of entities of each; never more than there are.
+    """
+
+    ticks: Ticks
+    rows: Counts
+    entities: Counts
+
+    @classmethod
+    def of(cls, counts: ValueCounts, scale: Scale, bounds: tuple[Any, Any]) -> Self:
+        """Count ticks; those beyond the bounds count as the bound."""
+        ticks = np.clip(scale.ticks(counts.values), *np.array(scale.within(*bounds), scale.tick_type))
+        starts = np.flatnonzero(np.concatenate([[True], ticks[1:] != ticks[:-1]]))
+        # Values of one tick may have holders in common; each of these numbers counts nobody twice.
+        surely = [np.add.reduceat(ends, starts) for ends in (counts.lowest, counts.highest)]
+        entities = np.maximum.reduce([*surely, np.maximum.reduceat(counts.entities, starts)])
+        return cls(ticks[starts], np.add.reduceat(counts.rows, starts), entities)
+
+    def where(self, keep: Mask) -> Self:
+        """Some of the ticks."""
+        return type(self)(self.ticks[keep], self.rows[keep], self.entities[keep])
+
+
+def popular(counts: TickCounts, threshold: int) -> Mask:
+    """Which ticks deserve a code of their own: held by enough entities, and by many more rows than their neighbours.
+
+    Args:
+        counts: All ticks of the column.
+        threshold: Number of entities that must hold an atom; one is never enough.
+    """
+    wanted = MIN_ATOM_SHARE * counts.rows.sum()
+    candidates = np.flatnonzero((counts.entities >= max(threshold, 2)) & (counts.rows >= wanted))
+    excess = counts.rows[candidates] - _typical_neighbour(counts, candidates)
+    if (excess >= wanted).sum() > MAX_ATOMS:
+        wanted = np.partition(excess, -MAX_ATOMS - 1)[-MAX_ATOMS - 1] + 1
+    chosen = np.zeros(len(counts.ticks), np.bool_)
+    chosen[candidates[excess >= wanted]] = True
+    return chosen
+
+
+def _typical_neighbour(counts: TickCounts, places: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Median of the rows that the ticks around each place hold; zero for continuous values."""
+    if counts.ticks.dtype.kind == "f" or len(places) == 0:
+        return np.zeros(len(places))
+    offsets = np.array([offset for offset in range(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1) if offset])
+    wanted = counts.ticks[places, None] + offsets.astype(counts.ticks.dtype)
+    found = np.minimum(np.searchsorted(counts.ticks, wanted), len(counts.ticks) - 1)
+    median: npt.NDArray[np.float64] = np.median(np.where(counts.ticks[found] == wanted, counts.rows[found], 0), axis=1)
+    return median
+
+
+def bin_edges(counts: TickCounts, n_bins: int, protection: ValueProtection, rng: np.random.Generator) -> Ticks:
+    """Edges of bins with about equally many entities, finer at both ends; empty where there are too few entities.
+
+    A bin reaches from its edge up to, not including, the next; the last edge belongs to the last bin. With protection
+    an edge is the roundest number of an interval with the values of at least `MINIMUM_ENTITIES` entities.
+
+    Args:
+        counts: The ticks that are not atoms.
+        n_bins: How many bins there may be, the finer ones at the ends not counted.
+        protection: Decides how many entities a bin needs.
+        rng: Source of the random part of that number.
+    """
+    threshold, spread = protection.threshold(rng), MINIMUM_ENTITIES if protection.enabled else 0
+    total = int(counts.entities.sum())
+    if total < threshold + spread:
+        return counts.ticks[:0]
+    ranks = _ranks(total, n_bins, 2 * threshold if protection.enabled else 1)
+    # The interval lies around a rank in the middle, and beside a rank at an end.
+    around = np.clip([ranks - spread, ranks + spread], 1, total)
+    first, last = counts.ticks[np.searchsorted(np.cumsum(counts.entities), around)]
+    edges = sorted({roundest(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)})
+    return np.array(edges if len(edges) > 1 else edges * 2, counts.ticks.dtype)
+
+
+def every_tick(bounds: tuple[Any, Any], tick_type: Any) -> Ticks | None:
+    """Edges that give each tick of the range a bin of its own; None where these are too many, or not whole.
+
+    Depends on the range alone, hence needs no protection of its own.
+    """
+    low, high = bounds
+    if isinstance(low, float) or high - low >= MAX_SINGLE:
+        return None
+    # The last bin includes its upper edge.
+    return np.array([*range(low, high + 1), high], tick_type)
+
+
+def _ranks(total: int, n_bins: int, per_bin: int) -> npt.NDArray[np.float64]:
+    """Ranks of the values at which bins begin, and of the last value; ranks count from 1."""
+    n_bins = int(np.clip(total // per_bin, 1, max(n_bins, 1)))
+    even = total * np.arange(n_bins + 1) / n_bins
+    tail = total / n_bins / 2.0 ** np.arange(1, TAIL_BINS + 1)
+    tail = tail[tail >= per_bin]
+    return np.unique(np.concatenate([even, tail, total - tail]))

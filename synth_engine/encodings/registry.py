@@ -1,0 +1,80 @@
+"""The registry: encoding types by name, and which one suits a column when nobody says.
+
+A new encoding is a new file and one line here.
+"""
+
+from typing import Annotated, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from synth_engine.domain import InputError, ModelEncodingType
+from synth_engine.encodings.base import Encoding
+from synth_engine.encodings.categorical import CategoricalEncoding
+from synth_engine.encodings.datetime import DatetimeEncoding
+from synth_engine.encodings.numeric_auto import NumericAuto
+from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
+from synth_engine.encodings.numeric_digit import NumericDigitEncoding
+from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
+from synth_engine.encodings.value_counts import ValueCounts
+from synth_engine.privacy import ValueProtection
+
+
+class Fitter(Protocol):
+    """What `analyze` needs of an encoding type: an encoding class, or a chooser among several."""
+
+    type: ModelEncodingType
+
+    def accepts(self, dtype: pa.DataType) -> bool:
+        """Whether columns of this Arrow type can be encoded."""
+        ...
+
+    def summarise(self, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
+        """Sensitive summary of one partition."""
+        ...
+
+    def fit(
+        self, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
+    ) -> Encoding:
+        """The shareable encoding of a summary."""
+        ...
+
+
+AnyEncoding = Annotated[
+    CategoricalEncoding | NumericDiscreteEncoding | NumericBinnedEncoding | NumericDigitEncoding | DatetimeEncoding,
+    Field(discriminator="encoding_type"),
+]
+
+# In the order in which they are offered a column of type AUTO.
+_FITTERS: tuple[Fitter, ...] = (
+    NumericAuto,
+    DatetimeEncoding,
+    CategoricalEncoding,
+    NumericDiscreteEncoding,
+    NumericBinnedEncoding,
+    NumericDigitEncoding,
+)
+_BY_TYPE = {item.type: item for item in _FITTERS}
+
+
+def supported_types() -> list[ModelEncodingType]:
+    """Encoding types that this version can fit."""
+    return sorted(_BY_TYPE)
+
+
+def fitter(encoding_type: ModelEncodingType) -> Fitter:
+    """The encoding type's fitter; raises `NotImplementedError` for types that this version cannot fit."""
+    if encoding_type not in _BY_TYPE:
+        supported = ", ".join(supported_types())
+        raise NotImplementedError(f"encoding type {encoding_type} is not implemented yet; available are {supported}")
+    return _BY_TYPE[encoding_type]
+
+
+def detect(dtype: pa.DataType) -> ModelEncodingType:
+    """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type."""
+    for candidate in _FITTERS:
+        if candidate.accepts(dtype):
+            return candidate.type
+    raise InputError(f"expected a flat type (text, number, boolean, date, time), found {dtype}")

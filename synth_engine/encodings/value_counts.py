@@ -1,0 +1,124 @@
+"""The summary of one column: its distinct values, with the number of rows and of entities that hold each.
+
+Sensitive: it is exact. It stays in memory or under ``OriginalData/`` and is never part of a fitted encoding.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Counts = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Levels = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ValueCounts:
+    """Distinct non-null values in ascending order, and how often they occur.
+
+    Merging is associative and commutative, so any partitioning of the rows gives the summary of the whole table,
+    as long as the rows of one entity lie in one partition.
+
+    Why `lowest` and `highest`: one customer with a thousand different amounts adds a thousand to the sum of `entities`,
+    but has a single smallest one. Only these tell how many entities lie at or beyond a bound.
+
+    Args:
+        values: Distinct values, ascending; of a type that Arrow can sort and hash.
+        rows: Number of rows that hold each.
+        entities: Number of distinct entities that hold each.
+        lowest: Number of entities of which each is the smallest value; adds up to the entities that have any.
+        highest: Number of entities of which each is the largest value.
+        null_rows: Number of rows without a value; NaN is none.
+        null_entities: Number of entities with at least one such row.
+        levels: The order that an ordered dictionary gives to its values; None where the type gives none, empty where
+            partitions contradict each other.
+    """
+
+    values: pa.Array
+    rows: Counts
+    entities: Counts
+    lowest: Counts
+    highest: Counts
+    null_rows: int
+    null_entities: int
+    levels: Levels | None = None
+
+    @classmethod
+    def of(cls, values: pa.Array, entities: Counts | None = None) -> Self:
+        """Count one partition.
+
+        Args:
+            values: The column; nulls and NaN both count as null.
+            entities: Whom each row belongs to, as integers; None where every row is an entity of its own.
+        """
+        is_null = values.is_null(nan_is_null=True)
+        n_nulls = is_null.true_count
+        present = values.filter(pc.invert(is_null)) if n_nulls else values
+        if entities is None:
+            counted = present.value_counts()
+            order = pc.array_sort_indices(counted.field("values"))
+            rows = counted.field("counts").to_numpy()[order.to_numpy()].astype(np.int64)
+            return cls(counted.field("values").take(order), rows, rows, rows, rows, n_nulls, n_nulls)
+        null = is_null.to_numpy(zero_copy_only=False)
+        distinct, places = _places(present)
+        counts = _count_entities(places, entities[~null], len(distinct))
+        return cls(distinct, *counts, n_nulls, len(np.unique(entities[null])))
+
+    def merge(self, other: Self) -> Self:
+        """The summary of both partitions together."""
+        distinct, places = _places(pa.concat_arrays([self.values, other.values]))
+
+        def added(one: Counts, two: Counts) -> Counts:
+            total = np.zeros(len(distinct), np.int64)
+            np.add.at(total, places, np.concatenate([one, two]))
+            return total
+
+        return type(self)(
+            distinct,
+            added(self.rows, other.rows),
+            added(self.entities, other.entities),
+            added(self.lowest, other.lowest),
+            added(self.highest, other.highest),
+            self.null_rows + other.null_rows,
+            self.null_entities + other.null_entities,
+            _common_levels(self.levels, other.levels),
+        )
+
+    @property
+    def total_rows(self) -> int:
+        """Number of rows, nulls included."""
+        return int(self.rows.sum()) + self.null_rows
+
+
+def _common_levels(one: Levels | None, other: Levels | None) -> Levels | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one if one == other else ()
+
+
+def _places(values: pa.Array) -> tuple[pa.Array, Counts]:
+    """The distinct values in ascending order, and the place of each value among them."""
+    encoded = values.dictionary_encode()
+    order = pc.array_sort_indices(encoded.dictionary)
+    place_of_code = np.empty(len(order), np.int64)
+    place_of_code[order.to_numpy()] = np.arange(len(order))
+    return encoded.dictionary.take(order), place_of_code[encoded.indices.to_numpy()]
+
+
+def _count_entities(places: Counts, entities: Counts, size: int) -> tuple[Counts, Counts, Counts, Counts]:
+    """For each place the rows, the distinct entities, and the entities of which it is the first and the last place."""
+    order = np.lexsort((places, entities))
+    by_entity, entities = places[order], entities[order]
+    starts = np.ones(len(order) + 1, dtype=bool)  # one more than rows: the end of the last entity
+    starts[1:-1] = entities[1:] != entities[:-1]
+    is_new = starts[:-1].copy()
+    is_new[1:] |= by_entity[1:] != by_entity[:-1]
+
+    def count(which: Counts) -> Counts:
+        return np.bincount(which, minlength=size).astype(np.int64)
+
+    return count(places), count(by_entity[is_new]), count(by_entity[starts[:-1]]), count(by_entity[starts[1:]])

@@ -1,0 +1,9 @@
+"""Tables in files: CSV (also compressed) and Parquet, at any path or URL that fsspec opens.
+
+Belongs here: reading what users have, writing what they want. Does not belong here: the workspace's own files.
+"""
+
+from synth_engine.io.reading import read_table
+from synth_engine.io.writing import check_target, write_table
+
+__all__ = ["check_target", "read_table", "write_table"]

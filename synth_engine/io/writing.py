@@ -1,0 +1,145 @@
+"""From a table to a file, whole or not at all."""
+
+import lzma
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from synth_engine.domain import InputError
+from synth_engine.io.places import ENDINGS, Format, explained, format_of
+
+
+def write_table(table: pa.Table, target: str | Path) -> None:
+    """Write a table as separated text or Parquet, by the name; folders on the way are made.
+
+    Guarantees: a file that was there is replaced as a whole, or left as it was.
+
+    In text a null is an empty field, and a duration reads like ``1 days 00:00:03``.
+
+    Args:
+        table: The table.
+        target: Path or URL that ends as in `read_table`.
+
+    Raises:
+        InputError: the target cannot be written, or a column has a type that text cannot hold.
+    """
+    url = str(target)
+    kind = _format(url)
+    with explained(url, "written"), _replacing(url) as file:
+        if kind.is_parquet:
+            pq.write_table(table, file)
+        else:
+            _write_text(_as_text(table, url), file, kind)
+
+
+def check_target(target: str | Path) -> None:
+    """Find out whether `write_table` could write there, before hours of work and not after.
+
+    Raises:
+        InputError: the name says nothing of the format, or a local target is a folder or in one that is not writable.
+    """
+    url = str(target)
+    _format(url)
+    with explained(url, "written"):
+        fs, path = fsspec.url_to_fs(url)
+        if not _is_local(fs):
+            return
+        if os.path.isdir(path):
+            raise InputError(f"{url}: expected the name of a file, found a folder")
+        folder = Path(path).parent
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(f"{url}: cannot be written: {folder} is no folder that you can write to")
+
+
+def _format(url: str) -> Format:
+    kind = format_of(url)
+    if kind is None:
+        raise InputError(f"{url}: expected a name that ends in {ENDINGS}")
+    return kind
+
+
+@contextmanager
+def _replacing(url: str) -> Iterator[IO[bytes]]:
+    """A file to write into that takes the place of the target at the end, if all went well."""
+    fs, path = fsspec.url_to_fs(url)
+    if not _is_local(fs):
+        # Stores complete even an upload that failed half-way, so it begins when all is there.
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / "table"
+            with local.open("wb") as file:
+                yield file
+            fs.makedirs(fs._parent(path), exist_ok=True)
+            fs.put_file(str(local), path)
+        return
+    place = Path(os.path.realpath(path))  # a link stays a link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.parent / f".{place.name}.{uuid.uuid4().hex}"
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        if place.exists():
+            shutil.copymode(place, temporary)
+        os.replace(temporary, place)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _is_local(fs: Any) -> bool:
+    return isinstance(fs, fsspec.implementations.local.LocalFileSystem)
+
+
+def _write_text(table: pa.Table, file: IO[bytes], kind: Format) -> None:
+    options = pa_csv.WriteOptions(delimiter=kind.separator or ",")
+    with ExitStack() as stack:
+        sink: Any = file
+        if kind.codec == "xz":
+            sink = stack.enter_context(lzma.open(file, "wb"))
+        elif kind.codec is not None:
+            sink = stack.enter_context(pa.CompressedOutputStream(file, kind.codec))
+        pa_csv.write_csv(table, sink, options)
+
+
+def _as_text(table: pa.Table, url: str) -> pa.Table:
+    """Columns that Arrow cannot write, or not so that they can be read, as ones that it can."""
+    columns = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        try:
+            columns.append(_readable(column))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise InputError(
+                f"{url}: column {name!r} holds {column.type} values, which text cannot hold; "
+                "choose a name that ends in .parquet"
+            ) from None
+    if len(columns) == 1:  # an empty line would be read as no row at all, by many
+        columns = [columns[0].cast(pa.string()).fill_null("")]
+    return pa.Table.from_arrays(columns, names=table.column_names)
+
+
+def _readable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    dtype = column.type
+    if pa.types.is_dictionary(dtype):
+        return _readable(column.cast(dtype.value_type))
+    if pa.types.is_duration(dtype):
+        texts = column.to_pandas().astype(str)
+        return pc.if_else(column.is_null(), pa.scalar(None, pa.string()), pa.chunked_array([pa.array(texts)]))
+    if pa.types.is_nested(dtype) or _is_binary(dtype) or pa.types.is_string_view(dtype):
+        return column.cast(pa.large_string())
+    return column
+
+
+def _is_binary(dtype: pa.DataType) -> bool:
+    tests = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    return any(test(dtype) for test in tests)

@@ -1,0 +1,75 @@
+"""One embedding table for the codes of all sub-columns."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+N_BASIS = 12
+
+
+class CodeEmbedding(nn.Module):
+    """Embeds every sub-column's code by one gather.
+
+    Ordered codes (bins, years) get, beside a vector of their own, a piecewise-linear function of their rank: a sum of
+    triangular basis functions with weights per sub-column, so that neighbouring codes start out nearly the same.
+    After Gorishniy et al., "On embeddings for numerical features" (arXiv 2203.05556).
+
+    Args:
+        cardinalities: Number of codes of each sub-column.
+        dim: Size D of an embedding.
+        ranks_V: Rank on 0 to 1 of every code of all sub-columns, NaN where codes have no order.
+
+    Shape:
+        Input (..., K) integer codes; output (..., K, D).
+
+    >>> CodeEmbedding([3, 2], 4)(torch.tensor([[2, 1], [0, 0]])).shape
+    torch.Size([2, 2, 4])
+    """
+
+    offsets_K: Tensor
+    knots_V2: Tensor
+    shares_V2: Tensor
+
+    def __init__(self, cardinalities: Sequence[int], dim: int, ranks_V: Tensor | None = None) -> None:
+        super().__init__()
+        sizes = torch.tensor(cardinalities, dtype=torch.long)
+        total = int(sizes.sum())
+        self.table = nn.Parameter(torch.randn(total, dim) / math.sqrt(dim))
+        ranks = torch.full((total,), torch.nan) if ranks_V is None else ranks_V
+        self.has_ranks = bool((~ranks.isnan()).any())
+        self.register_buffer("offsets_K", sizes.cumsum(0) - sizes, persistent=False)
+        if self.has_ranks:
+            knots, shares = triangular_basis(ranks)
+            column_V = torch.repeat_interleave(sizes)
+            self.register_buffer("knots_V2", knots + column_V[:, None] * N_BASIS, persistent=False)
+            self.register_buffer("shares_V2", shares, persistent=False)
+            self.rank_weight = nn.Parameter(torch.randn(len(cardinalities) * N_BASIS, dim) / math.sqrt(dim))
+
+    def vectors(self) -> Tensor:
+        """Embedding of every code, (V, D). Computed once a step, then gathered: it costs nothing per row."""
+        if not self.has_ranks:
+            return self.table
+        knots_2VD: Tensor = nn.functional.embedding(self.knots_V2.t(), self.rank_weight)
+        return self.table + knots_2VD[0] * self.shares_V2[:, :1] + knots_2VD[1] * self.shares_V2[:, 1:]
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Embed codes of shape (..., K)."""
+        embedded: Tensor = nn.functional.embedding(codes + self.offsets_K, self.vectors())
+        return embedded
+
+
+def triangular_basis(ranks: Tensor) -> tuple[Tensor, Tensor]:
+    """Values of `N_BASIS` triangular functions, evenly spaced on 0 to 1, at every rank.
+
+    At any rank only two neighbours differ from zero: returns their indices and values, (V, 2) each; zeros for NaN.
+
+    >>> knots, shares = triangular_basis(torch.tensor([0.0, 0.5, 1.0]))
+    >>> knots.tolist(), shares.tolist()
+    ([[0, 1], [5, 6], [10, 11]], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]])
+    """
+    place = ranks.nan_to_num(0.0) * (N_BASIS - 1)
+    left = place.floor().clamp(max=N_BASIS - 2)
+    shares = torch.stack([1 - (place - left), place - left], dim=1)
+    return torch.stack([left, left + 1], dim=1).long(), shares.masked_fill(ranks.isnan()[:, None], 0.0)

@@ -1,0 +1,12 @@
+"""The five verbs. Each stage reads artefacts, calls the layers below and writes its own artefact whole.
+
+Belongs here: the order of steps, which artefact comes from which. Does not belong here: how any step works.
+"""
+
+from synth_engine.stages.analyze import analyze
+from synth_engine.stages.encode import encode
+from synth_engine.stages.generate import generate
+from synth_engine.stages.split import split
+from synth_engine.stages.train import train
+
+__all__ = ["analyze", "encode", "generate", "split", "train"]

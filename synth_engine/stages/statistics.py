@@ -1,0 +1,54 @@
+"""``stats.json``: the fitted encodings of a table and the few facts around them. Shareable."""
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from synth_engine.domain.arrow_types import schema_from_text
+from synth_engine.encodings import AnyEncoding
+
+
+class SequenceLengths(BaseModel):
+    """Rows per subject; 1 throughout for a flat table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min: int = 1
+    max: int = 1
+    median: int = 1
+
+
+class Keys(BaseModel):
+    """Key columns, None where there is none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    primary_key: str | None = None
+    context_key: str | None = None
+
+
+class TableStatistics(BaseModel):
+    """Everything that encoding, training and generation need to know of a table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    columns: dict[str, AnyEncoding]
+    no_of_training_records: int
+    no_of_validation_records: int
+    seq_len: SequenceLengths = SequenceLengths()
+    is_sequential: bool = False
+    keys: Keys = Keys()
+    value_protection: bool = True
+    arrow_schema: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the original table, in its column order."""
+        return schema_from_text(self.arrow_schema)
+
+    @property
+    def total_records(self) -> int:
+        """Training and validation records together."""
+        return self.no_of_training_records + self.no_of_validation_records
+
+
+FILE_NAME = "stats.json"

@@ -1,0 +1,158 @@
+"""From what users pass as a table to a checked Arrow table. Every refusal names the column and what to do."""
+
+import collections
+import datetime
+import io
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from synth_engine.domain import InputError
+from synth_engine.stages.table_schema import shareable
+
+TableLike: TypeAlias = pd.DataFrame | pa.Table
+
+
+def to_arrow(data: TableLike, argument: str) -> pa.Table:
+    """The table without its pandas index, contiguous, and with usable column names.
+
+    Numbers of different Python types in one column become floats; other mixtures are refused. The schema is stripped of
+    whatever users or file formats attached to it: it travels with the model, and such notes may tell of the data.
+    String views become large strings, run-end-encoded columns plain ones.
+
+    Raises:
+        InputError: not a table; no columns; names that repeat or are not text; a column that has no single flat type,
+            or that holds infinities.
+    """
+    if not isinstance(data, pd.DataFrame | pa.Table):
+        raise InputError(f"{argument}: expected a pandas.DataFrame or a pyarrow.Table, found {type(data).__name__}")
+    names = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
+    _check_names(names, argument)
+    table = _from_pandas(data, argument) if isinstance(data, pd.DataFrame) else _from_arrow(data, argument)
+    for field, column in zip(table.schema, table.columns, strict=True):
+        _check_values(field, column, argument)
+    return pa.Table.from_arrays(table.columns, schema=shareable(table.schema)).combine_chunks()
+
+
+def check_storable(table: pa.Table, argument: str) -> None:
+    """Raise `InputError` naming the column that Parquet cannot hold, if there is one. Slow: for use after a failure."""
+    for name in table.column_names:
+        try:
+            pq.write_table(table.select([name]), io.BytesIO())
+        except (pa.ArrowException, OSError):
+            raise InputError(
+                f"{argument}: column {name!r} holds {table[name].type} values that Parquet cannot hold; "
+                "convert it first, for example to text"
+            ) from None
+
+
+def _check_names(names: list[object], argument: str) -> None:
+    if not names:
+        raise InputError(f"{argument}: expected at least one column, found none")
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(
+            f"{argument}: column names must be text, found {wrong[0]!r} ({type(wrong[0]).__name__}); "
+            "rename them, for example by df.columns = df.columns.map(str)"
+        )
+    broken = [name for name in names if not _is_unicode(str(name))]
+    if broken:
+        raise InputError(f"{argument}: column names must be valid Unicode, found {broken[0]!r}; rename it")
+    repeated = [name for name, count in collections.Counter(names).items() if count > 1]
+    if repeated:
+        raise InputError(
+            f"{argument}: column names must be different, {repeated[0]!r} occurs more than once; rename one of them"
+        )
+
+
+def _check_values(field: pa.Field, column: pa.ChunkedArray, argument: str) -> None:
+    if pa.types.is_interval(field.type):
+        raise InputError(
+            f"{argument}: column {field.name!r} holds intervals of months, days and nanoseconds, which are no single "
+            "number; take them apart into columns of their own, or convert them to durations"
+        )
+    if pa.types.is_nested(field.type):
+        raise InputError(
+            f"{argument}: column {field.name!r} holds {field.type} values; expected one plain value per row, "
+            "take them apart into columns of their own first"
+        )
+    infinite = pc.sum(pc.is_inf(column)).as_py() if pa.types.is_floating(field.type) else 0
+    if infinite:
+        raise InputError(
+            f"{argument}: column {field.name!r} must hold finite numbers or nulls, found {infinite} infinite value(s); "
+            "replace them by null or by a bound"
+        )
+
+
+def _from_arrow(table: pa.Table, argument: str) -> pa.Table:
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        try:
+            column.validate(full=True)
+            table = table.set_column(place, name, _plain_layout(column))
+        except pa.ArrowInvalid:
+            raise InputError(
+                f"{argument}: column {name!r} is damaged: its values do not fit its type {column.type}; "
+                "make the table anew from its source"
+            ) from None
+    return table
+
+
+def _plain_layout(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Other layouts in memory of plain values as the plain ones: Arrow can hardly compute with them."""
+    if pa.types.is_run_end_encoded(column.type):
+        chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        return pa.chunked_array(chunks, column.type.value_type)
+    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+
+
+def _from_pandas(frame: pd.DataFrame, argument: str) -> pa.Table:
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
+        # Arrow's own words may quote values, so they are not passed on.
+        for name in frame.columns:
+            _check_column(frame[name], f"{argument}: column {name!r}")
+        raise InputError(f"{argument}: pyarrow cannot take it ({type(error).__name__}); convert it yourself") from None
+    for name in frame.columns:
+        if _loses_time_of_day(frame[name], table.schema.field(name).type):
+            raise InputError(
+                f"{argument}: column {name!r} has no single type, found date, datetime; "
+                f"convert it first, for example by pd.to_datetime(df[{name!r}])"
+            )
+    return table
+
+
+def _check_column(column: "pd.Series[Any]", where: str) -> None:
+    try:
+        pa.array(column, from_pandas=True)
+    except (ValueError, TypeError, NotImplementedError, OverflowError) as error:
+        raise InputError(f"{where} {_refusal(column, error)}") from None
+
+
+def _refusal(column: "pd.Series[Any]", error: Exception) -> str:
+    if isinstance(column.dtype, pd.SparseDtype):
+        return f"is sparse; expected a dense one, make it by df[{column.name!r}].sparse.to_dense()"
+    if isinstance(error, UnicodeEncodeError):
+        return "holds text that is not valid Unicode (lone surrogates); read it again with the right encoding"
+    kinds = sorted({type(value).__name__ for value in column[column.notna()]})
+    advice = f"convert it first, for example by df[{column.name!r}].astype(str)"
+    if len(kinds) > 1:
+        return f"has no single type, found {', '.join(kinds)}; {advice}"
+    return f"holds {kinds[0] if kinds else column.dtype} values that no plain column type can hold; {advice}"
+
+
+def _loses_time_of_day(column: "pd.Series[Any]", arrow_type: pa.DataType) -> bool:
+    """Arrow makes dates of a column of dates and datetimes, if it begins with a date."""
+    is_object = pd.api.types.is_object_dtype(column.dtype)
+    return is_object and pa.types.is_date(arrow_type) and any(isinstance(v, datetime.datetime) for v in column)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""Any-order autoregressive network over discrete sub-columns.
+
+For every sub-column it gives the distribution of its code given the codes of the sub-columns that come earlier in a
+column order. After TabularARGN (arXiv 2501.12012) and order-agnostic NADE (arXiv 1310.1757), all conditionals fused.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, dropout, precedence
+from synth_engine.tabular.layout import Layout
+from synth_engine.tabular.sizes import Sizes
+
+
+class OrderGroup(NamedTuple):
+    """Consecutive rows of a batch that share column orders: `n_rows` in equal parts, one per order (G, columns)."""
+
+    n_rows: int
+    order_GC: Tensor
+
+
+class TabularNetwork(nn.Module):
+    """One block of hidden units per sub-column, residual layers, and a head.
+
+    Args:
+        layout: The sub-columns.
+        sizes: Numbers of units.
+
+    Guarantees: the distribution of a sub-column depends on nothing that comes after it in the order.
+    """
+
+    column_of_K: Tensor
+
+    def __init__(self, layout: Layout, sizes: Sizes) -> None:
+        super().__init__()
+        self.layout = layout
+        self.sizes = sizes
+        cardinalities = layout.cardinalities
+        n, hidden = len(cardinalities), sizes.hidden
+        self.register_buffer("column_of_K", layout.column_of, persistent=False)
+        self.embedding = CodeEmbedding(cardinalities, sizes.embedding, layout.ranks)
+        self.heads = BucketedHeads(cardinalities, hidden)
+        # Blocks and residual layers stand in head order.
+        self.blocks = MaskedBlocks(n, sizes.embedding, hidden)
+        self.residual_weights = nn.ParameterList()
+        self.residual_biases = nn.ParameterList()
+        for _ in range(sizes.n_residual):
+            self.residual_weights.append(nn.Parameter(torch.randn(n, hidden, hidden) * math.sqrt(0.5 / hidden)))
+            self.residual_biases.append(nn.Parameter(torch.zeros(n, 1, hidden)))
+
+    def start_from_marginals(self, codes_NK: Tensor) -> None:
+        """Let the first predictions be the training rows' marginal frequencies; not under differential privacy."""
+        sizes = enumerate(self.layout.cardinalities)
+        self.heads.start_from([torch.bincount(codes_NK[:, k], minlength=size) for k, size in sizes])
+
+    def losses(
+        self, codes_BK: Tensor, groups: Sequence[OrderGroup], dropout_generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Cross-entropy of every code given the codes before it, in nats.
+
+        Args:
+            codes_BK: Codes of the rows.
+            groups: The column orders of the rows, in the rows' order.
+            dropout_generator: Switches dropout on.
+
+        Returns:
+            Losses (K, B); the sub-columns stand in head order.
+        """
+        embedded_BKD = self.embedding(codes_BK)
+        parts = []
+        for (_, order_GC), rows in zip(groups, embedded_BKD.split([group.n_rows for group in groups]), strict=True):
+            sees = precedence(order_GC, self.column_of_K).index_select(2, self.heads.order_K)
+            parts.append(self.blocks(rows.unflatten(0, (len(order_GC), -1)), sees).flatten(0, 1))
+        first_KBH = torch.cat(parts).transpose(0, 1).contiguous()
+        return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator), codes_BK)
+
+    def logits(self, embedded_KBD: Tensor, earlier: list[int], k: int) -> Tensor:
+        """Logits of sub-column ``k`` from the embeddings of the sub-columns in `earlier`; shape (B, cardinality)."""
+        place = self.heads.place[k]
+        first_BH = self.blocks.one(embedded_KBD, earlier, place)
+        return self.heads.logits(self._refine(first_BH[None], slice(place, place + 1), None)[0], k)
+
+    def _refine(self, first_KBH: Tensor, which: slice, generator: torch.Generator | None) -> Tensor:
+        hidden = dropout(first_KBH.relu(), self.sizes.dropout, generator)
+        for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
+            layer = torch.baddbmm(bias[which], hidden, weight[which]).relu()
+            hidden = hidden + dropout(layer, self.sizes.dropout, generator)
+        return hidden

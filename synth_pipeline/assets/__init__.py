@@ -1,0 +1,9 @@
+"""The assets: one file per artefact, in the order in which they are made."""
+
+from synth_pipeline.assets.column_stats import column_stats
+from synth_pipeline.assets.encoded_data import encoded_data
+from synth_pipeline.assets.model_store import model_store
+from synth_pipeline.assets.original_data import original_data
+from synth_pipeline.assets.synthetic_data import synthetic_data
+
+__all__ = ["column_stats", "encoded_data", "model_store", "original_data", "synthetic_data"]

@@ -1,0 +1,168 @@
+"""The catalogue of datasets: one YAML file per dataset says where its table is and how its twin is to be made.
+
+Belongs here: what can be said about a dataset, and how it is read from and written to files. Does not belong here:
+Dagster, and reading the table itself.
+"""
+
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from upath import UPath
+
+from synth_engine.domain import (
+    AnalyzeConfig,
+    GenerateConfig,
+    ModelEncodingType,
+    SplitConfig,
+    TrainConfig,
+    UserError,
+)
+
+SUFFIX = ".yaml"
+# Folders beside the workspaces, so no workspace may be called so.
+RESERVED_NAMES = frozenset({"datasets", "sources"})
+DEFAULT_SEED = 0
+_SEEDED_SECTIONS = ("split", "train", "generate")
+_TOP_LEVEL_INSTEAD = {"tgt_primary_key": "primary_key", "tgt_encoding_types": "encoding_types"}
+
+
+class CatalogError(UserError):
+    """A dataset's YAML file is missing, or says something that it cannot say."""
+
+
+class DatasetConfig(BaseModel):
+    """One dataset: its table, and the settings of every stage. The name of the dataset is the name of its file.
+
+    The seeds of `split`, `train` and `generate` are 0 unless said otherwise, so that a run can be repeated. That of
+    `analyze` stays unset: whoever knows it can undo the randomisation of the protection thresholds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Annotated[str, Field(min_length=1)]
+    """Path or any fsspec URL of a ``.csv``, ``.csv.gz`` or ``.parquet`` file; relative paths begin at the YAML file."""
+    primary_key: str | None = None
+    encoding_types: dict[str, ModelEncodingType] | None = None
+    """Encoding type by column; columns that are not named are ``AUTO``."""
+    split: SplitConfig = SplitConfig(random_state=DEFAULT_SEED)
+    analyze: AnalyzeConfig = AnalyzeConfig()
+    train: TrainConfig = TrainConfig(random_state=DEFAULT_SEED)
+    generate: GenerateConfig = GenerateConfig(random_state=DEFAULT_SEED)
+
+    @field_validator(*_SEEDED_SECTIONS, mode="before")
+    @classmethod
+    def _seeded(cls, section: Any) -> Any:
+        return {"random_state": DEFAULT_SEED} | section if isinstance(section, dict) else section
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        for name, instead in _TOP_LEVEL_INSTEAD.items():
+            if getattr(self.split, name) is not None:
+                raise ValueError(f"split.{name}: say it as {instead} at the top level of the file")
+        return self
+
+    @classmethod
+    def validated(cls, settings: dict[str, Any], where: str) -> Self:
+        """Build it; raises `CatalogError` that begins with `where` and names every key that is wrong."""
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise CatalogError(f"{where}: {'; '.join(_describe(item) for item in error.errors())}") from None
+
+    @property
+    def split_settings(self) -> SplitConfig:
+        """The split section together with key and encoding types."""
+        return self.split.model_copy(
+            update={"tgt_primary_key": self.primary_key, "tgt_encoding_types": self.encoding_types}
+        )
+
+
+class Catalog:
+    """A folder of YAML files, on any file system that fsspec knows."""
+
+    def __init__(self, folder: UPath) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Names of all datasets, in order."""
+        if not self.folder.exists():
+            return []
+        return sorted(path.name.removesuffix(SUFFIX) for path in self.folder.iterdir() if path.name.endswith(SUFFIX))
+
+    def path(self, name: str) -> UPath:
+        """Where a dataset's file lies, or would lie."""
+        return self.folder / (name + SUFFIX)
+
+    def load(self, name: str) -> DatasetConfig:
+        """The dataset of that name.
+
+        Raises:
+            CatalogError: there is no such file, or what is wrong in it by key.
+        """
+        check_name(name)
+        try:
+            text = self.path(name).read_text()
+        except FileNotFoundError:
+            known = ", ".join(self.names()) or "none"
+            raise CatalogError(
+                f"dataset {name!r}: expected its settings in {self.path(name)}, there is no such file "
+                f"(datasets in that folder: {known}); write it, or remove the partition {name!r}"
+            ) from None
+        return self._resolved(_parse(text, str(self.path(name))))
+
+    def save(self, name: str, dataset: DatasetConfig) -> None:
+        """Write a dataset's file; settings that have their default are left out."""
+        check_name(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = dataset.model_dump(mode="json", exclude_defaults=True)
+        self.path(name).write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+
+    def _resolved(self, dataset: DatasetConfig) -> DatasetConfig:
+        if "://" in dataset.source or UPath(dataset.source).is_absolute():
+            return dataset
+        return dataset.model_copy(update={"source": str(self.folder / dataset.source)})
+
+
+def check_name(name: str) -> None:
+    """Raise `CatalogError` unless the name can be a partition key and a folder."""
+    if name in RESERVED_NAMES or safe_name(name) != name:
+        raise CatalogError(
+            f"dataset {name!r}: expected a name of a-z, 0-9, '_' and '-' that begins with a letter or digit and is "
+            f"none of {', '.join(sorted(RESERVED_NAMES))}; {safe_name(name)!r} would do"
+        )
+
+
+def safe_name(text: str) -> str:
+    """The nearest text that can be the name of a dataset.
+
+    >>> safe_name("Bank Marketing (2024)")
+    'bank_marketing_2024'
+    >>> safe_name("datasets")
+    'datasets_'
+    """
+    kept = "".join(
+        letter if (letter.isascii() and letter.isalnum()) or letter in "_-" else " " for letter in text.lower()
+    )
+    name = "_".join(kept.split()).lstrip("_-")[:99] or "table"
+    return name + "_" if name in RESERVED_NAMES else name
+
+
+def _parse(text: str, where: str) -> DatasetConfig:
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CatalogError(f"{where}: is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(settings, dict):
+        raise CatalogError(f"{where}: expected keys and values such as 'source: table.csv', found none")
+    return DatasetConfig.validated(settings, where)
+
+
+def _describe(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if item["type"] == "missing":
+        return f"{key}: is missing"
+    found = "" if isinstance(item["input"], dict) else f", found {item['input']!r}"
+    return f"{key}: {item['msg']}{found}"

@@ -1,0 +1,23 @@
+"""Dagster's entrance: everything that the pipeline defines, put together."""
+
+from typing import Any
+
+from dagster import Definitions, in_process_executor, load_assets_from_package_module
+
+from synth_pipeline import assets
+from synth_pipeline.jobs import synthesize
+from synth_pipeline.resources import Listener, Storage
+
+
+def build_definitions(**resource_overrides: Any) -> Definitions:
+    """The pipeline's definitions, with resources replaced by name (``storage``, ``listener``)."""
+    return Definitions(
+        assets=load_assets_from_package_module(assets),
+        jobs=[synthesize],
+        resources={"storage": Storage(), "listener": Listener(), **resource_overrides},
+        # One process per run: five processes that each import torch would take longer than a small dataset.
+        executor=in_process_executor,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,216 @@
+"""``python -m synth_pipeline.demo``: one table to its synthetic twin, by the pipeline's own job, without a browser.
+
+Belongs here: what is needed to run the job once from the terminal. Does not belong here: anything that a run started in
+the browser needs as well.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster import DagsterExecutionInterruptedError, DagsterInstance, ExecuteInProcessResult
+from rich.console import Console
+from rich.table import Table
+
+from synth_engine.demo import make_shop
+from synth_engine.domain import ProgressCallback, UserError
+from synth_engine.terminal import TerminalProgress
+from synth_pipeline.catalog import DatasetConfig, safe_name
+from synth_pipeline.definitions import build_definitions
+from synth_pipeline.partitions import register
+from synth_pipeline.resources import Listener, Storage
+from synth_pipeline.sources import fingerprint
+
+DEMO_DATASET = "customers"
+DEMO_KEY = "customer_id"
+DEMO_ROWS = 10_000
+_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
+_EXIT_USER_ERROR = 2
+_EXIT_INTERRUPTED = 130
+
+
+class DemoListener(Listener):
+    """Shows progress in the terminal, and keeps what the assets show for the summary."""
+
+    def __init__(self, progress: TerminalProgress) -> None:
+        self._progress = progress
+        self.results: dict[str, Mapping[str, Any]] = {}
+
+    def started(self, stage: str) -> ProgressCallback | None:
+        """Progress goes to the terminal."""
+        return self._progress
+
+    def finished(self, stage: str, metadata: Mapping[str, Any]) -> None:
+        """Keep the result."""
+        self.results[stage] = metadata
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m synth_pipeline.demo", description="Make the synthetic twin of a table."
+    )
+    parser.add_argument("--data", help="a .csv, .csv.gz or .parquet file (default: a demo table made on the spot)")
+    parser.add_argument(
+        "--rows", type=int, help=f"rows of the demo table ({DEMO_ROWS:,}), or to make of --data (as many)"
+    )
+    given = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        run_demo(console, given.data, given.rows)
+    except UserError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return _EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        console.print("Interrupted. Stages that were finished will not be run again.")
+        return _EXIT_INTERRUPTED
+    return 0
+
+
+def run_demo(console: Console, data: str | None, rows: int | None) -> None:
+    """Register the table as a dataset and run the job on it, on the instance in ``$DAGSTER_HOME``.
+
+    Raises:
+        UserError: the table or its settings are not what the pipeline needs, or the run failed; the message says why.
+    """
+    _set_home()
+    storage = Storage()
+    name = _add_table(storage, data, rows) if data else _add_demo_table(storage, DEMO_ROWS if rows is None else rows)
+    console.print(f"[bold]{name}[/], from {storage.catalog.load(name).source}")
+    with DagsterInstance.get() as instance, TerminalProgress(console) as progress:
+        register(instance, name)
+        listener = DemoListener(progress)
+        result = _run_job(instance, storage, listener, name)
+    if _was_interrupted(result):
+        raise KeyboardInterrupt
+    if not result.success:
+        raise UserError(_failure(result))
+    _print_summary(console, storage, name, listener.results)
+
+
+def dataset_name(source: str) -> str:
+    """Name of the dataset for a file.
+
+    >>> dataset_name("/data/Bank Marketing.csv.gz")
+    'bank_marketing'
+    """
+    stem = source.rstrip("/").rsplit("/", 1)[-1]
+    while stem.lower().endswith(_SUFFIXES):
+        stem = stem.rsplit(".", 1)[0]
+    return safe_name(stem)
+
+
+def _set_home() -> None:
+    """Without ``$DAGSTER_HOME``, that of the repository, or else one in the working directory."""
+    of_repository = Path(__file__).resolve().parent.parent / "dagster_home"
+    usual = of_repository if of_repository.is_dir() else Path("dagster_home")
+    home = Path(os.environ.get("DAGSTER_HOME") or usual).expanduser().absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def _add_demo_table(storage: Storage, rows: int) -> str:
+    if rows < 0:
+        raise UserError(f"--rows: expected zero or more, found {rows}")
+    path = storage.folder / "sources" / f"{DEMO_DATASET}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        make_shop(rows, seed=0).customers.to_parquet(file, index=False)
+    _save(storage, DEMO_DATASET, {"source": str(path), "primary_key": DEMO_KEY})
+    return DEMO_DATASET
+
+
+def _add_table(storage: Storage, data: str, rows: int | None) -> str:
+    source = data if "://" in data else str(Path(data).expanduser().resolve())
+    name = dataset_name(source)
+    fingerprint(source)  # there is no point in a dataset without a table
+    _save(storage, name, {"source": source} | ({} if rows is None else {"generate": {"sample_size": rows}}))
+    return name
+
+
+def _save(storage: Storage, name: str, settings: dict[str, Any]) -> None:
+    """Write the dataset's YAML file; what somebody has set in it by hand stays."""
+    catalog = storage.catalog
+    known = catalog.load(name).model_dump(exclude_unset=True) if name in catalog.names() else {}
+    catalog.save(name, DatasetConfig.validated(_merged(known, settings), "settings"))
+
+
+def _merged(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    sections = {key: known.get(key, {}) | value for key, value in new.items() if isinstance(value, dict)}
+    return known | new | sections
+
+
+def _run_job(instance: DagsterInstance, storage: Storage, listener: Listener, name: str) -> ExecuteInProcessResult:
+    definitions = build_definitions(storage=storage, listener=listener)
+    return definitions.resolve_job_def("synthesize").execute_in_process(
+        instance=instance,
+        partition_key=name,
+        raise_on_error=False,
+        # What went wrong is said once, by `_failure`; the whole story is in the browser.
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+
+
+def _was_interrupted(result: ExecuteInProcessResult) -> bool:
+    errors = [event.step_failure_data.error for event in result.get_step_failure_events()]
+    return any(error is not None and error.cls_name == DagsterExecutionInterruptedError.__name__ for error in errors)
+
+
+def _failure(result: ExecuteInProcessResult) -> str:
+    whole_story = f"(the whole story: make ui, run {result.run_id})"
+    for event in result.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return data.user_failure_data.description
+        if data.error is not None:
+            cause = data.error.cause or data.error
+            return f"{event.step_key} failed: {cause.message.strip()} {whole_story}"
+    return f"the run failed before its first step {whole_story}"
+
+
+def _print_summary(console: Console, storage: Storage, name: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+    stages = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    for stage, shown in results.items():
+        stages.add_row(stage, _told(stage, shown), f"{shown['seconds']:.1f} s" if shown["rebuilt"] else "unchanged")
+    synthetic = results["generate"]
+    figures = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    for kind, told in (("univariate", "accuracy, single columns"), ("bivariate", "accuracy, pairs of columns")):
+        if f"{kind}_accuracy" in synthetic:
+            ceiling = f"(of {synthetic[f'{kind}_accuracy_ceiling']:.3f} that real rows reach)"
+            figures.add_row(told, f"{synthetic[f'{kind}_accuracy']:.3f} {ceiling}")
+    if "quality" in synthetic:
+        figures.add_row("accuracy", synthetic["quality"])
+    figures.add_row("value protection", "on" if synthetic["value_protection"] else "off: rare values can appear")
+    figures.add_row("differential privacy", synthetic["differential_privacy"])
+    places = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    places.add_row("synthetic table", synthetic["files"].value)
+    places.add_row("settings", str(storage.catalog.path(name)))
+    places.add_row("all the rest", "make ui, then http://127.0.0.1:3000/assets/synthetic_data")
+    for title, content in (("What was done", stages), ("How good it is", figures), ("Where to look", places)):
+        console.print(f"\n[bold]{title}[/]")
+        console.print(content)
+
+
+def _told(stage: str, shown: Mapping[str, Any]) -> str:
+    """The one line about a stage's result."""
+    if stage == "split":
+        return (
+            f"{shown['columns']:,} columns, {shown['training_rows']:,} training and "
+            f"{shown['validation_rows']:,} validation rows"
+        )
+    if stage == "analyze":
+        return f"{shown['columns']:,} columns to model"
+    if stage == "encode":
+        return f"{shown['sub_columns']:,} columns of codes"
+    if stage == "train":
+        loss = shown.get("best_validation_loss")
+        best = "" if loss is None else f", best validation loss {loss:.3f} in epoch {shown['best_epoch']:g}"
+        return f"{shown['epochs']:g} epochs{best}"
+    return f"{shown['dagster/row_count']:,} synthetic rows"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What the pipeline itself remembers of an artefact, beside the engine's manifest.
+
+The files lie in the sensitive half of the workspace, one per asset. Each names the version of the artefact that it
+speaks of, so that a record left behind by a crash, or by somebody who ran the engine by hand, is not believed.
+Belongs here: facts that only the pipeline knows. Does not belong here: what a manifest says already.
+"""
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from upath import UPath
+
+from synth_engine.workspace import Workspace
+from synth_pipeline.fidelity import Fidelity
+from synth_pipeline.sources import Fingerprint
+
+FOLDER = "OriginalData/pipeline"
+
+
+class Record(BaseModel):
+    """What is known of one version of an artefact."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    seconds: float
+    source: Fingerprint | None = None
+    fidelity: Fidelity | None = None
+
+
+def read_record(workspace: Workspace, asset: str, version: str | None) -> Record | None:
+    """The record of this version of an asset; None where there is none, or one that cannot be read."""
+    try:
+        record = Record.model_validate_json(_path(workspace, asset).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        return None
+    return record if record.version == version else None
+
+
+def write_record(workspace: Workspace, asset: str, record: Record) -> None:
+    """Remember."""
+    path = _path(workspace, asset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(record.model_dump_json(indent=1))
+
+
+def _path(workspace: Workspace, asset: str) -> UPath:
+    return workspace.root / FOLDER / f"{asset}.json"

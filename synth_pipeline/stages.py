@@ -1,0 +1,181 @@
+"""Running one stage of the engine for one dataset: only if it is needed, with its progress and its errors shown.
+
+Belongs here: what all stages have in common. Does not belong here: what is particular to one asset (`assets`), the
+decision whether a stage is needed (`freshness`).
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from dagster import AssetObservation, DataVersion, Failure, MaterializeResult, OpExecutionContext
+from pydantic import BaseModel, ConfigDict
+
+from synth_engine import __version__
+from synth_engine.domain import ArtefactError, UserError
+from synth_engine.workspace import Artefact, Manifest, Workspace
+from synth_pipeline import metadata
+from synth_pipeline.catalog import DatasetConfig
+from synth_pipeline.freshness import Wanted, why_rebuild
+from synth_pipeline.progress import EpochReports, both
+from synth_pipeline.records import Record, read_record, write_record
+from synth_pipeline.resources import Listener, Storage
+from synth_pipeline.sources import Fingerprint
+
+RESOURCES = {"storage", "listener"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the engine.
+
+    Attributes:
+        name: The verb.
+        asset: The asset that it makes.
+        makes: Artefacts that it writes; the first one's manifest holds the settings.
+        unrecorded: Settings that its manifest leaves out.
+    """
+
+    name: str
+    asset: str
+    makes: tuple[Artefact, ...]
+    unrecorded: frozenset[str] = frozenset()
+
+
+class Outcome(BaseModel):
+    """What became of a stage: the version of its artefact, and whether it was made now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    reason: str | None
+    seconds: float | None
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether the stage ran."""
+        return self.reason is not None
+
+
+@dataclass(frozen=True)
+class StageRun:
+    """One stage of one dataset inside an op."""
+
+    context: OpExecutionContext
+    stage: Stage
+    dataset: str
+    config: DatasetConfig
+    workspace: Workspace
+    listener: Listener
+
+    def ensure(
+        self,
+        verb: Callable[..., None],
+        settings: BaseModel | None = None,
+        *,
+        because: str | None = None,
+        source: Fingerprint | None = None,
+    ) -> Outcome:
+        """Run the stage if it is needed.
+
+        Args:
+            verb: The engine's function.
+            settings: Its configuration; the fields are its parameters.
+            because: A reason to run it, known to the caller.
+            source: Fingerprint of the source, to be remembered.
+        """
+        reason = because or self._why_rebuild(settings)
+        if reason is None:
+            self.context.log.info(f"{self.dataset}: {self.stage.name} has nothing to do, its result is current")
+            return self._outcome(None)
+        self.context.log.info(f"{self.dataset}: {self.stage.name} runs, because {reason}")
+        callback = both(EpochReports(self._observe), self.listener.started(self.stage.name))
+        begin = time.monotonic()
+        verb(workspace_dir=str(self.workspace.root), update_progress=callback, **dict(settings or {}))
+        record = Record(version=self._version(), seconds=time.monotonic() - begin, source=source)
+        write_record(self.workspace, self.stage.asset, record)
+        return self._outcome(reason)
+
+    def record(self) -> Record | None:
+        """What the pipeline remembers of the artefact that is there."""
+        return read_record(self.workspace, self.stage.asset, self._version())
+
+    def result(self, outcome: Outcome, facts: Mapping[str, Any]) -> MaterializeResult[Any]:
+        """The materialization of the asset."""
+        manifests = [self.workspace.manifest(artefact) for artefact in self.stage.makes]
+        shown = {**facts, **metadata.provenance(manifests, outcome.reason, outcome.seconds, self.workspace.root)}
+        self.listener.finished(self.stage.name, shown)
+        return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
+
+    def _outcome(self, reason: str | None) -> Outcome:
+        record = self.record()
+        return Outcome(version=self._version(), reason=reason, seconds=record.seconds if record else None)
+
+    def _version(self) -> str:
+        digests = [found.digest for artefact in self.stage.makes if (found := self._found(artefact))]
+        return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    def _why_rebuild(self, settings: BaseModel | None) -> str | None:
+        config = settings.model_dump(mode="json", exclude=set(self.stage.unrecorded)) if settings else {}
+        for artefact in self.stage.makes:
+            found = self._found(artefact)
+            inputs = {name: self._digest(name) for name in (found.inputs if found else ())}
+            main = artefact is self.stage.makes[0]
+            wanted = Wanted(config if main else None, inputs, __version__)
+            damaged = _damaged(self.workspace, artefact) if found else []
+            if reason := why_rebuild(found, wanted, damaged):
+                return reason
+        return None
+
+    def _found(self, artefact: Artefact) -> Manifest | None:
+        try:
+            return self.workspace.manifest(artefact)
+        except UserError:  # missing, or of a format that this version cannot read: either way it is made anew
+            return None
+
+    def _digest(self, folder: str) -> str | None:
+        found = next((self._found(artefact) for artefact in Artefact if artefact.folder == folder), None)
+        return found.digest if found else None
+
+    def _observe(self, facts: Mapping[str, Any]) -> None:
+        event = AssetObservation(asset_key=self.stage.asset, partition=self.dataset, metadata=facts)
+        self.context.log_event(event)
+
+
+def _damaged(workspace: Workspace, artefact: Artefact) -> list[str]:
+    """Files that are not what their manifest says.
+
+    By content on a local disk; by size elsewhere: object stores guard contents themselves, and reading costs more.
+    """
+    folder, reader = workspace.folder(artefact), workspace.read(artefact)
+    folder.fs.invalidate_cache()
+    is_local = folder.protocol in ("", "file", "local")
+
+    def intact(name: str) -> bool:
+        try:
+            if is_local:
+                reader.bytes(name)
+            return (folder / name).stat().st_size == reader.manifest.files[name].bytes
+        except (FileNotFoundError, ArtefactError):
+            return False
+
+    return [name for name in reader.manifest.files if not intact(name)]
+
+
+@contextmanager
+def running(context: OpExecutionContext, stage: Stage) -> Iterator[StageRun]:
+    """The stage, for the dataset that is the op's partition.
+
+    An error that a user can mend ends the op as a `Failure` that says how, without retries. An interruption passes
+    through untouched: the engine leaves what was there before as it was.
+    """
+    storage: Storage = context.resources.storage
+    dataset = context.partition_key
+    try:
+        config = storage.catalog.load(dataset)
+        yield StageRun(context, stage, dataset, config, storage.workspace(dataset), context.resources.listener)
+    except (UserError, NotImplementedError) as error:
+        raise Failure(description=f"{dataset}: {error}", allow_retries=False) from error

@@ -1,0 +1,33 @@
+"""Encodings as released versions stored them must still load and mean the same codes.
+
+A format that changes gets a new file here, named after the version that brings it; the old files stay.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from synth_engine.encodings import AnyEncoding, Encoding
+from tests.encodings.columns import build
+
+FOLDER = Path(__file__).parent / "golden"
+ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_a_stored_encoding_still_gives_the_same_codes(path):
+    stored = json.loads(path.read_text())
+    encoding = ANY.validate_python(stored["encoding"])
+    assert encoding.model_dump(mode="json") == stored["encoding"]
+    codes = encoding.encode(build(stored["values"], encoding.dtype))
+    assert codes.tolist() == stored["codes"]
+    assert encoding.encode(encoding.decode(codes, np.random.default_rng(0))).tolist() == stored["codes"]
+
+
+def test_every_encoding_has_a_stored_one():
+    stored = {json.loads(path.read_text())["encoding"]["encoding_type"] for path in FOLDER.glob("*.json")}
+    registered = {kind.model_fields["encoding_type"].default for kind in Encoding.__subclasses__()}
+    assert stored == {str(kind) for kind in registered}

@@ -1,0 +1,62 @@
+"""What an installation gets: a light core, exact pins for everything, extras that exist."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = [
+    Requirement(text) for text in [*PROJECT["dependencies"], *(text for e in EXTRAS.values() for text in e)]
+]
+LOCK_LINES = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+PYTHONS = ["3.11", "3.12", "3.13"]
+HEAVY = ["dagster", "torchvision", "torchaudio", "transformers", "matplotlib"]
+
+
+def test_core_is_light():
+    code = f"import sys, synth_engine; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_python_is_supported(python):
+    assert f"{python}.0" in SpecifierSet(PROJECT["requires-python"])
+
+
+def test_lock_holds_only_exact_pins():
+    exact_pin = re.compile(r"[a-z0-9-]+==[a-z0-9.]+( ; [\w.'!=<> ()-]+)?")
+    assert [line for line in LOCK_LINES if not exact_pin.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_lock_pins_each_requirement_once(python):
+    environment = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+    pins = [pin for pin in map(Requirement, LOCK_LINES) if pin.marker is None or pin.marker.evaluate(environment)]
+    for requirement in REQUIREMENTS:
+        name = canonicalize_name(requirement.name)
+        versions = [str(pin.specifier).removeprefix("==") for pin in pins if canonicalize_name(pin.name) == name]
+        assert len(versions) == 1, f"{name} is pinned {len(versions)} times for Python {python}"
+        assert requirement.specifier.contains(versions[0]), f"{name}=={versions[0]} is not {requirement.specifier}"
+
+
+@pytest.mark.parametrize("requirement", [r for r in REQUIREMENTS if r.extras], ids=str)
+def test_extras_of_others_exist(requirement):
+    assert requirement.extras <= set(metadata(requirement.name).get_all("Provides-Extra", []))
+
+
+@pytest.mark.parametrize("file", ["Makefile", "README.md"])
+def test_own_extras_exist(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    named = re.findall(r"(?:\.|synth-engine)\[([a-z,]+)\]|^EXTRAS := ([a-z,]+)", text, re.MULTILINE)
+    assert {extra for groups in named for extra in "".join(groups).split(",")} <= set(EXTRAS)

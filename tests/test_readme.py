@@ -1,0 +1,110 @@
+"""The README tells the truth: its Python blocks and `synth` lines run, its `make` lines name what exists.
+
+Blocks run from top to bottom in one temporary directory, the Python blocks in one namespace, so that a later block can
+use what an earlier one made. A block inside an HTML comment is run too: the place for what readers need not see.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+FENCED_BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+SHELLS = {"bash", "sh", "shell", "console"}
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    code: str
+    line: int  # of its first line of code, counted from 1
+
+    def __str__(self) -> str:
+        return f"line {self.line} ({self.language})"
+
+    def commands(self) -> list[list[str]]:
+        """The block's `make` and `synth` lines as words, without prompt and comment, continued lines joined."""
+        lines = [line.removeprefix("$ ") for line in self.code.replace("\\\n", " ").splitlines()]
+        return [shlex.split(line, comments=True) for line in lines if line.startswith(("make ", "synth "))]
+
+
+def blocks_of(text: str) -> list[Block]:
+    found = [
+        Block(match[1], match[2], line=text.count("\n", 0, match.start(2)) + 1) for match in FENCED_BLOCK.finditer(text)
+    ]
+    return [block for block in found if block.language == "python" or block.language in SHELLS]
+
+
+BLOCKS = blocks_of((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def namespace() -> dict[str, object]:
+    return {"__name__": "__main__"}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("readme")
+
+
+def check_make(words: list[str]) -> None:
+    targets = {name for line in re.findall(r"^([a-z][a-z -]*):(?!=)", MAKEFILE, re.MULTILINE) for name in line.split()}
+    for word in words:
+        variable, is_assignment, _ = word.partition("=")
+        if is_assignment:
+            assert f"$({variable})" in MAKEFILE, f"the Makefile does not use the variable {variable}"
+        elif not word.startswith("-"):
+            assert word in targets, f"the Makefile has no target {word}; it has {', '.join(sorted(targets))}"
+
+
+def run_synth(words: list[str], directory: Path) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("scripts", {})
+    assert "synth" in scripts, "pyproject.toml declares no script named synth"
+    module, function = scripts["synth"].split(":")
+    start = f"import sys; sys.argv[0] = 'synth'; from {module} import {function}; sys.exit({function}())"
+    done = subprocess.run(
+        [sys.executable, "-c", start, *words], cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"synth {shlex.join(words)}\n{done.stdout}\n{done.stderr}"
+
+
+def test_readme_has_code_blocks():
+    assert BLOCKS, "README.md has no ```python or ```bash block"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_block_works(block, namespace, directory, monkeypatch):
+    monkeypatch.chdir(directory)
+    if block.language == "python":
+        # empty lines in front, so that a traceback shows the line of the README
+        exec(compile("\n" * (block.line - 1) + block.code, ROOT / "README.md", "exec"), namespace)
+        return
+    for program, *words in block.commands():
+        if program == "make":
+            check_make(words)
+        else:
+            run_synth(words, directory)
+
+
+def test_blocks_are_found_with_their_lines():
+    shell = '# Title\n\n```bash\necho "don\'t"\n$ make demo \\\n    DATA=a.csv  # yours\n```\n'
+    text = shell + "<!--\n```python\nx = 1\n```\n-->\n```text\nno\n```\n"
+    bash, python = blocks_of(text)
+    assert bash.commands() == [["make", "demo", "DATA=a.csv"]]
+    assert (bash.line, python.line) == (4, 10)
+
+
+def test_unknown_make_target_or_variable_is_refused():
+    check_make(["demo", "DATA=a.csv"])
+    with pytest.raises(AssertionError, match="no target nowhere"):
+        check_make(["nowhere"])
+    with pytest.raises(AssertionError, match="variable NOTHING"):
+        check_make(["demo", "NOTHING=1"])
