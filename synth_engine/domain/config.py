@@ -4,9 +4,18 @@ They validate on construction, are written into manifests, and serve as configur
 ``None`` means "decide for me"; zero means zero. Data frames and callbacks are arguments of the verbs, not settings.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from synth_engine.domain.enums import (
     ModelEncodingType,
@@ -33,6 +42,15 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # Python takes True for 1; whoever passes it means something else.
+        field = cls.model_fields[str(info.field_name)]
+        if isinstance(value, bool) and field.annotation is not bool:
+            raise ValueError("Input should not be a truth value")
+        return value
+
     @classmethod
     def of(cls, **values: Any) -> Self:
         """Build the configuration; raises `InputError` naming every parameter that is not acceptable."""
@@ -45,9 +63,18 @@ class Config(BaseModel):
 def _describe(cls: type[Config], item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"]) or cls.__name__
     if item["type"] == "extra_forbidden":
-        return f"{where}: unknown parameter, expected one of {', '.join(cls.model_fields)}"
+        return f"{where}: unknown parameter, expected one of {', '.join(_known(cls, item['loc'][:-1]))}"
     found = "" if isinstance(item["input"], dict) else f", found {item['input']!r}"
     return f"{where}: {item['msg']}{found}"
+
+
+def _known(cls: type[Config], path: tuple[str | int, ...]) -> list[str]:
+    """Parameters of the configuration that lies at `path` inside `cls`."""
+    for part in path:
+        annotation = cls.model_fields[str(part)].annotation
+        nested = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        cls = next((kind for kind in nested if issubclass(kind, Config)), cls)
+    return list(cls.model_fields)
 
 
 class DifferentialPrivacyConfig(Config):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synth_engine.domain import InputError
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import fitter
-from synth_engine.encodings.numeric import as_numbers
+from synth_engine.encodings.numeric import as_numbers, exact_type, from_numbers
 from tests.encodings.columns import DECIMALS, DURATIONS, FITTERS, FLOATS, INTEGERS, TIMES, columns, fit
 
 AUTO, BINNED = fitter(Kind.TABULAR_NUMERIC_AUTO), fitter(Kind.TABULAR_NUMERIC_BINNED)
@@ -68,6 +68,9 @@ def test_decoded_numbers_stay_inside_the_published_range(data):
     ends = [*facts.get("atoms", []), *facts.get("edges", [])] or (
         [facts["low"], facts["high"]] if facts.get("any_values") else []
     )
+    ends = as_numbers(
+        from_numbers(pa.array(ends, exact_type(column.type)), column.type)
+    ).to_pylist()  # as narrow floats
     decoded = as_numbers(encoding.decode(any_codes(encoding), rng())).drop_null().to_pylist()
     assert not decoded or not ends or min(ends) <= min(decoded)
     assert not decoded or not ends or max(decoded) <= max(ends)

@@ -100,14 +100,12 @@ COUNTS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason="domain.config takes True for 1")
 @pytest.mark.parametrize(("verb", "name"), COUNTS)
 def test_a_truth_value_is_no_number(ready: str, verb: Callable[..., None], name: str):
     with refused(ready, InputError, f"^{name}"):
         verb(workspace_dir=ready, **{name: True})
 
 
-@pytest.mark.xfail(strict=True, reason="domain.config lists the parameters of the verb")
 def test_an_unknown_key_is_answered_with_the_known_ones(ready: str):
     with refused(ready, InputError, "^differential_privacy.max_eps: unknown parameter, expected one of max_epsilon"):
         train(differential_privacy={"max_eps": 1}, workspace_dir=ready)
