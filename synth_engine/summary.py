@@ -24,11 +24,15 @@ def summary_of(workspace_dir: str, stages: Collection[str], output: str | None =
         output: Where the synthetic rows were written as well.
     """
     workspace = Workspace(workspace_dir)
-    lines = []
+    lines: list[tuple[str, str]] = []
     for artefact, (title, told) in _TOLD.items():
         if artefact.made_by in stages:
             made = workspace.manifest(artefact)
-            lines += zip((title, ""), [*told(made), f"{_size(made.total_bytes)} in {workspace_dir}/{artefact.folder}"])
+            lines += zip(
+                (title, ""),
+                [*told(made), f"{_size(made.total_bytes)} in {workspace_dir}/{artefact.folder}"],
+                strict=False,
+            )
     if output is not None:
         lines.append(("", f"also in {output}"))
     if "split" in stages and "train" in stages:

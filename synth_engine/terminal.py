@@ -120,7 +120,8 @@ class _Stage:
     def count(self, of: str) -> str:
         """How much is done; `of` stands between that and the whole."""
         whole = "" if self.is_ended else f"{of}{_number(self.total)}"
-        return f"{_number(self.completed)}{whole} {self.unit}".rstrip()
+        is_one = self.is_ended and self.completed == 1
+        return f"{_number(self.completed)}{whole} {self.unit.removesuffix('s') if is_one else self.unit}".rstrip()
 
     def details(self) -> str:
         parts = []

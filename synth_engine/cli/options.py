@@ -12,7 +12,7 @@ _TYPES = [kind.value for kind in ModelEncodingType if kind.value.startswith(("AU
 Table = Annotated[
     str,
     typer.Argument(
-        help="File (.csv, .tsv, also with .gz, .bz2, .xz or .zst; .parquet), folder of .parquet files, or URL of these.",
+        help="File (.csv, .tsv, also with .gz, .bz2, .xz, .zst; .parquet), folder of .parquet files, or a URL.",
         metavar="TABLE",
     ),
 ]

@@ -18,6 +18,9 @@ _SEPARATORS = ",;\t|"
 _SAMPLE_ROWS = 100
 _BLOCK_BYTES = 1 << 24
 _MAX_BLOCK_BYTES = (1 << 31) - 1
+# Less is quickly read by one thread. And where torch is loaded, a process often aborts that ends right after Arrow
+# began to start threads (https://github.com/apache/arrow/issues/34314).
+_WORTH_THREADS_BYTES = 1 << 22
 
 
 def parse_csv(content: bytes, url: str, separator: str | None = None) -> tuple[pa.Table, str]:
@@ -84,6 +87,7 @@ def _parse(content: bytes, separator: str, header: list[str], block_bytes: int =
 def _read(
     content: bytes, separator: str, header: list[str], block_bytes: int = _BLOCK_BYTES, *, use_threads: bool = True
 ) -> pa.Table:
+    use_threads = use_threads and len(content) > _WORTH_THREADS_BYTES
     return pa_csv.read_csv(
         pa.BufferReader(content),
         read_options=pa_csv.ReadOptions(block_size=min(block_bytes, len(content) + 1), use_threads=use_threads),
@@ -152,5 +156,5 @@ def _check_last_quote(table: pa.Table, content: bytes, url: str) -> None:
     last = table.column(table.num_columns - 1)[-1].as_py() or ""
     if "\n" in last and not content.rstrip(b"\r\n").endswith(b'"'):
         raise InputError(
-            f"{url}: expected a closing quote, found none from row {table.num_rows + 1} (the header is row 1) to the end"
+            f"{url}: expected a closing quote, found none from row {table.num_rows + 1} (header: row 1) to the end"
         )

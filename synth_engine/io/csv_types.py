@@ -6,6 +6,7 @@ A type is one function that returns the column in it, or None where the column i
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,8 +16,8 @@ import pyarrow.compute as pc
 _NO_VALUE = pa.array(["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A"])
 _UNITS = ("s", "ms", "us", "ns")
 _SAMPLE_ROWS = 1000
-Column = pa.ChunkedArray
-Reading = Callable[[Column], Column | None]
+Column: TypeAlias = pa.ChunkedArray
+Reading: TypeAlias = Callable[[Column], Column | None]
 
 
 def with_types(table: pa.Table, *, decimal_comma: bool = False) -> pa.Table:

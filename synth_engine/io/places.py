@@ -36,10 +36,10 @@ class Format:
 
 
 def format_of(url: str) -> Format | None:
-    """The format by the end of a name, None where it tells nothing.
+    r"""The format by the end of a name, None where it tells nothing.
 
     >>> format_of("Table.TSV.gz")
-    Format(is_parquet=False, separator='\\t', codec='gzip')
+    Format(is_parquet=False, separator='\t', codec='gzip')
     """
     path = urlsplit(url).path if url.lower().startswith(("http://", "https://")) else url
     found = _NAME.search(path.rstrip("/"))
@@ -78,4 +78,5 @@ def _reason(error: Exception) -> str:
         return "s3:// needs the package s3fs; install it, for example by pip install 'synth-engine[aws]'"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
-    return str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+    words = str(error).partition("\n")[0].rstrip(".").removeprefix("Could not open Parquet input source '<Buffer>': ")
+    return words or type(error).__name__

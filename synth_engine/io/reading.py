@@ -44,8 +44,7 @@ def read_table(source: str | Path) -> pa.Table:
             if kind.is_parquet:
                 return pq.read_table(file)
             content = file.read()
-        text = content if kind.codec is None else _decompressed(content, kind.codec)
-        table, separator = parse_csv(text, url, kind.separator)
+        table, separator = parse_csv(_decompressed(content, kind.codec, url), url, kind.separator)
         return with_types(table, decimal_comma=separator == ";")
 
 
@@ -71,13 +70,18 @@ def _read_folder(fs: Any, folder: str, url: str) -> pa.Table:
 
 
 def _is_part(path: str) -> bool:
-    """Whether a file of a data set holds rows: programs put their own notes into files that begin with ``_`` or ``.``."""
+    """Whether a file of a data set holds rows: programs' own notes are in files that begin with ``_`` or ``.``."""
     is_hidden = any(name.startswith(("_", ".")) for name in path.split("/"))
     return path.lower().endswith((".parquet", ".pq")) and not is_hidden
 
 
-def _decompressed(content: bytes, codec: str) -> bytes:
-    if codec == "xz":
-        return lzma.decompress(content)
-    with pa.CompressedInputStream(pa.BufferReader(content), codec) as stream:
-        return bytes(stream.read())
+def _decompressed(content: bytes, codec: str | None, url: str) -> bytes:
+    if codec is None:
+        return content
+    try:
+        if codec == "xz":
+            return lzma.decompress(content)
+        with pa.CompressedInputStream(pa.BufferReader(content), codec) as stream:
+            return bytes(stream.read())
+    except (OSError, EOFError, lzma.LZMAError):
+        raise InputError(f"{url}: expected a whole {codec} file, found one that is damaged or cut short") from None
