@@ -28,16 +28,22 @@ def summary_of(workspace_dir: str, stages: Collection[str], output: str | None =
     for artefact, (title, told) in _TOLD.items():
         if artefact.made_by in stages:
             made = workspace.manifest(artefact)
-            lines += zip(
-                (title, ""),
-                [*told(made), f"{_size(made.total_bytes)} in {workspace_dir}/{artefact.folder}"],
-                strict=False,
-            )
+            where = f"{_size(made.total_bytes)} in {workspace_dir.rstrip('/')}/{artefact.folder}"
+            lines += _wrapped(title, [*told(made), where])
     if output is not None:
         lines.append(("", f"also in {output}"))
     if "split" in stages and "train" in stages:
         lines.append(("To hand over", "ModelStore and SyntheticData; never OriginalData, which holds real rows"))
     return Text("\n").join(Text.assemble((f"{title:<{_WIDTH}}", "bold"), text) for title, text in lines)
+
+
+def _wrapped(title: str, parts: list[str]) -> list[tuple[str, str]]:
+    """As many parts per line as fit into a terminal of 100 columns; the title in front of the first."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        joined = f"{lines[-1]}, {part}"
+        lines[-1:] = [joined] if len(joined) <= _LONG else [f"{lines[-1]},", part]
+    return list(zip([title] + [""] * (len(lines) - 1), lines, strict=True))
 
 
 def _original(made: Manifest) -> list[str]:
@@ -54,7 +60,7 @@ def _model(made: Manifest) -> list[str]:
     if not outcome:
         return []
     loss = [] if outcome["best_loss"] is None else [f"loss {outcome['best_loss']:.3f} nats per record"]
-    return [*loss, f"{outcome['epochs']:.3g} epochs in {outcome['seconds']:.1f} s ({outcome['reason']})"]
+    return [*loss, f"{outcome['epochs']:.3g} epochs in {outcome['seconds']:.1f} s", outcome["reason"]]
 
 
 def _all_rows(made: Manifest) -> list[str]:
@@ -80,4 +86,5 @@ _TOLD: dict[Artefact, tuple[str, Callable[[Manifest], list[str]]]] = {
     Artefact.MODEL_DATA: ("Model", _model),
     Artefact.SYNTHETIC_DATA: ("Synthetic rows", _all_rows),
 }
+_LONG = 82
 _WIDTH = 2 + max(len(title) for title, _ in _TOLD.values())

@@ -12,7 +12,6 @@ from typing import Any, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -64,11 +63,12 @@ class TerminalProgress:
             self._end_all()
             self._stages[name] = _Stage(name, unit=str(facts.get("unit", "")))
         stage = self._stages[name]
+        before = (stage.is_ended, stage.completed)
         stage.report(total, completed, facts)
-        if stage.is_ended:
-            self._view.end(stage)
-        else:
+        if not stage.is_ended:
             self._view.show(stage)
+        elif before != (True, stage.completed):
+            self._view.end(stage)
         return None
 
     def _end_all(self) -> None:
@@ -129,8 +129,8 @@ class _Stage:
             parts.append(f"training loss {self.facts['trn_loss']:.3f}")
         loss = self.facts.get("val_loss")
         if loss is not None and self.best_loss is not None:
-            best = "best" if loss <= self.best_loss else f"best {self.best_loss:.3f}"
-            parts.append(f"validation loss {loss:.3f} ({best})")
+            now, best = f"{loss:.3f}", f"{self.best_loss:.3f}"
+            parts.append(f"validation loss {now} ({'best' if now == best else f'best {best}'})")
         speed = self._rows_per_second()
         if speed:
             parts.append(f"{speed:,.0f} rows/s")
@@ -192,7 +192,8 @@ class _Bars:
             )
             lines.append(grid)
             if stage.details():
-                lines.append(Padding(Text(stage.details(), style="dim"), (0, 0, 0, 10)))
+                # No longer than the text: what a terminal echoes, such as ^C, must not begin a line of its own.
+                lines.append(Text(" " * 10 + stage.details(), style="dim"))
         return Group(*lines)
 
 

@@ -33,11 +33,10 @@ _OPTIONS = {
     "model": "--model",
     "device": "--device",
 }
-# Words that are ordinary as well are parameters only where an error begins with them.
+# Words that are ordinary as well are parameters only where an error begins with them. None is one in quotes or paths.
 _PARAMETER = re.compile(
-    r"^(?P<start>model|device)(?=:)|(?<![\w'\"/.-])(?P<name>"
-    + "|".join(n for n in _OPTIONS if "_" in n)
-    + r")(?![\w'\"/-])"
+    r"^(?P<word>model|device)(?=:)"
+    rf"|(?<![\w'\"/.-])(?P<name>{'|'.join(name for name in _OPTIONS if '_' in name)})(?![\w'\"/-])(?P<dot>\.(?=\S))?"
 )
 # The clients of object stores raise errors of their own beside OSError.
 _CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
@@ -50,7 +49,7 @@ def told(error: Exception) -> str | None:
     if isinstance(error, _UsageError):
         return _usage(error)
     if isinstance(error, UserError | NotImplementedError):
-        return _PARAMETER.sub(lambda found: _OPTIONS[found[0]], str(error))
+        return _PARAMETER.sub(_as_option, str(error))
     if type(error).__name__ == "OutOfMemoryError":
         return "the GPU has too little memory for this; choose a smaller --batch-size, or --device cpu"
     if isinstance(error, MemoryError):
@@ -58,6 +57,11 @@ def told(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     return str(error) if type(error).__module__.partition(".")[0] in _CLIENT_LIBRARIES else None
+
+
+def _as_option(found: re.Match[str]) -> str:
+    """``--encoding age`` for ``tgt_encoding_types.age``."""
+    return _OPTIONS[found["name"] or found["word"]] + (" " if found["dot"] else "")
 
 
 def _usage(error: Any) -> str:

@@ -33,7 +33,10 @@ def run_stages(
             data.clear()
     if output is not None:
         write_table(synthetic_table(workspace), output)
-    Console(highlight=False).print(summary_of(workspace, list(settings), output), soft_wrap=True)
+    console = Console(highlight=False)
+    if console.is_terminal:
+        console.line()  # between the bars and this
+    console.print(summary_of(workspace, list(settings), output), soft_wrap=True)
 
 
 def check_output(output: str | None, table: str | None = None) -> None:

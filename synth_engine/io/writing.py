@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
 
 from synth_engine.domain import InputError
 from synth_engine.io.places import ENDINGS, Format, explained, format_of
@@ -44,30 +45,25 @@ def write_table(table: pa.Table, target: str | Path) -> None:
 
 
 def check_target(target: str | Path) -> None:
-    """Find out whether `write_table` could write there, before hours of work and not after.
+    """Find out whether `write_table` could write there, before hours of work and not after; makes the folder.
 
     Raises:
-        InputError: the name says nothing of the format, or a local target is a folder or in one that is not writable.
+        InputError: the name says nothing of the format, or a local target is a folder or cannot be made.
     """
     url = str(target)
     _format(url)
     with explained(url, "written"):
         fs, path = fsspec.url_to_fs(url)
-        if not _is_local(fs):
-            return
-        if os.path.isdir(path):
-            raise InputError(f"{url}: expected the name of a file, found a folder")
-        folder = Path(path).parent
-        while not folder.exists():
-            folder = folder.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise InputError(f"{url}: cannot be written: {folder} is no folder that you can write to")
+        if _is_local(fs):
+            place = _made_room(path, url)
+            with tempfile.TemporaryFile(dir=place.parent):
+                pass
 
 
 def _format(url: str) -> Format:
     kind = format_of(url)
-    if kind is None:
-        raise InputError(f"{url}: expected a name that ends in {ENDINGS}")
+    if kind is None or url.endswith("/"):
+        raise InputError(f"{url}: expected the name of a file that ends in {ENDINGS}")
     return kind
 
 
@@ -84,8 +80,7 @@ def _replacing(url: str) -> Iterator[IO[bytes]]:
             fs.makedirs(fs._parent(path), exist_ok=True)
             fs.put_file(str(local), path)
         return
-    place = Path(os.path.realpath(path))  # a link stays a link
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place = _made_room(path, url)
     temporary = place.parent / f".{place.name}.{uuid.uuid4().hex}"
     try:
         with temporary.open("xb") as file:
@@ -97,8 +92,17 @@ def _replacing(url: str) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def _made_room(path: str, url: str) -> Path:
+    """Where exactly a local file goes, in a folder that exists."""
+    place = Path(os.path.realpath(path))  # a link stays a link
+    if place.is_dir():
+        raise InputError(f"{url}: expected the name of a file, found a folder")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 def _is_local(fs: Any) -> bool:
-    return isinstance(fs, fsspec.implementations.local.LocalFileSystem)
+    return isinstance(fs, LocalFileSystem)
 
 
 def _write_text(table: pa.Table, file: IO[bytes], kind: Format) -> None:
