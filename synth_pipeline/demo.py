@@ -185,13 +185,17 @@ def _print_summary(console: Console, storage: Storage, name: str, results: Mappi
         figures.add_row("accuracy", synthetic["quality"])
     figures.add_row("value protection", "on" if synthetic["value_protection"] else "off: rare values can appear")
     figures.add_row("differential privacy", synthetic["differential_privacy"])
-    places = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
-    places.add_row("synthetic table", synthetic["files"].value)
-    places.add_row("settings", str(storage.catalog.path(name)))
-    places.add_row("all the rest", "make ui, then http://127.0.0.1:3000/assets/synthetic_data")
-    for title, content in (("What was done", stages), ("How good it is", figures), ("Where to look", places)):
+    for title, content in (("What was done", stages), ("How good it is", figures)):
         console.print(f"\n[bold]{title}[/]")
         console.print(content)
+    places = {
+        "synthetic table": synthetic["files"].value,
+        "settings": str(storage.catalog.path(name)),
+        "all the rest": "make ui, then http://127.0.0.1:3000/assets/synthetic_data",
+    }
+    console.print("\n[bold]Where to look[/]")
+    for told, place in places.items():  # no table: it would cut long paths off
+        console.print(f"{told:<18}{place}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _told(stage: str, shown: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from synth_engine.domain import UserError
+from synth_engine.io.places import CLIENT_LIBRARIES
 
 # Parameters of the verbs, as errors name them, and what they are called here.
 _OPTIONS = {
@@ -38,8 +39,6 @@ _PARAMETER = re.compile(
     r"^(?P<word>model|device)(?=:)"
     rf"|(?<![\w'\"/.-])(?P<name>{'|'.join(name for name in _OPTIONS if '_' in name)})(?![\w'\"/-])(?P<dot>\.(?=\S))?"
 )
-# The clients of object stores raise errors of their own beside OSError.
-_CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
 # click's own, or that of the copy of click inside typer
 _UsageError: Any = typer.BadParameter.__base__
 
@@ -56,7 +55,7 @@ def told(error: Exception) -> str | None:
         return "there is too little memory for this; choose a smaller --batch-size, or fewer rows"
     if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-    return str(error) if type(error).__module__.partition(".")[0] in _CLIENT_LIBRARIES else None
+    return str(error) if type(error).__module__.partition(".")[0] in CLIENT_LIBRARIES else None
 
 
 def _as_option(found: re.Match[str]) -> str:

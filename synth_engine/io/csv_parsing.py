@@ -38,6 +38,8 @@ def parse_csv(content: bytes, url: str, separator: str | None = None) -> tuple[p
         InputError: not text, not UTF-8, no header, or rows of different length.
     """
     _check_content(content, url)
+    if not re.search(rb"[\r\n]", content):
+        content += b"\n"  # Arrow takes no header without it
     try:
         separator = separator or find_separator(content)
         header = next(_records(content, separator), [])

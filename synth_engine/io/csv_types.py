@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 # Texts that stand for "no value" in columns of numbers, dates and booleans. In text columns they are text:
 # "NA" may well be Namibia there.
-_NO_VALUE = pa.array(["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A"])
+_NO_VALUE = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "#N/A"]
 _FIRST_ROWS = 1000
 _UNITS = ("s", "ms", "us", "ns")
 
@@ -77,7 +77,7 @@ def _first_value(column: pa.ChunkedArray) -> str | None:
 
 def _cleaned(column: pa.ChunkedArray) -> pa.ChunkedArray:
     trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.is_in(trimmed, _NO_VALUE), pa.scalar(None, pa.string()), trimmed)
+    return pc.if_else(pc.is_in(trimmed, pa.array(_NO_VALUE)), pa.scalar(None, pa.string()), trimmed)
 
 
 def _cast(column: pa.ChunkedArray, *types: pa.DataType) -> pa.ChunkedArray | None:
@@ -104,7 +104,8 @@ def _to_time(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     return moments.cast(pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit))
 
 
-_WHOLE = r"(0|[1-9][0-9]*)"
+_WHOLE = "(0|[1-9][0-9]{0,37})"  # more digits Arrow would cut, without a word
+_SHORT = "(0|[1-9][0-9]{0,18})"  # more a float would round
 _EXPONENT = r"[eE][+-]?[0-9]+"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
@@ -114,7 +115,7 @@ _TIMESTAMPS_UTC = [pa.timestamp(unit, "UTC") for unit in _UNITS]
 _READINGS = [
     _Reading(rf"^-?{_WHOLE}$", lambda column: _cast(column, pa.int64(), pa.uint64(), pa.decimal128(38, 0))),
     _Reading(
-        rf"^(-?{_WHOLE}|[+-]?({_WHOLE}?[.][0-9]*({_EXPONENT})?|{_WHOLE}{_EXPONENT}|(?i:inf|infinity|nan)))$", _to_float
+        rf"^(-?{_SHORT}|[+-]?({_SHORT}?[.][0-9]*({_EXPONENT})?|{_SHORT}{_EXPONENT}|(?i:inf|infinity|nan)))$", _to_float
     ),
     _Reading("^(?i:true|false)$", lambda column: _cast(column, pa.bool_())),
     _Reading(f"^{_DATE}$", lambda column: _cast(column, pa.date32())),
@@ -122,4 +123,4 @@ _READINGS = [
     _Reading(f"^{_DATE}[ T]{_CLOCK} ?(Z|[+-][0-9:]+)$", lambda column: _cast(column, *_TIMESTAMPS_UTC)),
     _Reading(f"^{_CLOCK}$", _to_time),
 ]
-_DECIMAL_COMMA = _Reading(rf"^-?{_WHOLE}(,[0-9]+)?$", lambda column: _to_float(pc.replace_substring(column, ",", ".")))
+_DECIMAL_COMMA = _Reading(rf"^-?{_SHORT}(,[0-9]+)?$", lambda column: _to_float(pc.replace_substring(column, ",", ".")))

@@ -17,7 +17,7 @@ _CODECS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd"}
 _NAME = re.compile(r"\.(?:(?P<text>csv|tsv)(?:\.(?P<codec>gz|bz2|xz|zst))?|parquet|pq)$", re.IGNORECASE)
 _TROUBLE = (OSError, EOFError, ValueError, ImportError, NotImplementedError, LZMAError, zlib.error, pa.ArrowException)
 # The clients of object stores raise errors of their own beside OSError.
-_CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
+CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def explained(url: str, action: str) -> Iterator[None]:
         raise
     except Exception as error:
         library = type(error).__module__.partition(".")[0]
-        if not isinstance(error, _TROUBLE) and library not in _CLIENT_LIBRARIES:
+        if not isinstance(error, _TROUBLE) and library not in CLIENT_LIBRARIES:
             raise
         raise InputError(f"{url}: cannot be {action}: {_reason(error)}") from error
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import fsspec
 import pyarrow as pa
-import pyarrow.dataset as pa_dataset
 import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
@@ -50,6 +49,8 @@ def read_table(source: str | Path) -> pa.Table:
 
 def _read_folder(fs: Any, folder: str, url: str) -> pa.Table:
     """All Parquet files of a folder, as a data set that may be spread over folders named ``column=value``."""
+    import pyarrow.dataset as pa_dataset  # takes long: it loads pandas
+
     files = [name for name in sorted(fs.find(folder)) if _is_part(name.removeprefix(folder))]
     if not files:
         raise InputError(f"{url}: expected a folder with .parquet files, found none in it")

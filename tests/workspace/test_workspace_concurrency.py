@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from synth_engine.domain import ArtefactError
 from synth_engine.workspace import Artefact, Workspace, storage
@@ -79,3 +80,23 @@ def test_threads_of_one_process(local: Workspace):
         list(threads.map(lambda i: put(local, f"version {i}"), range(40)))
     assert len(set(content(local).values())) == 1
     assert storage.folder_names(local.root / "OriginalData") == ["tgt-data"]
+
+
+def test_what_another_client_of_an_object_store_did_is_seen(bucket: str):
+    ours, theirs = Workspace(f"{bucket}/ws"), Workspace(UPath(f"{bucket}/ws", skip_instance_cache=True))
+    assert ours.root.fs is not theirs.root.fs
+    put(ours, "x" * 10)
+    ours.root.fs.find(ours.root.path)  # fills the cache with listings and sizes
+    put(theirs, "y" * 20_000, n_files=2)
+    assert content(ours) == {"file0": b"y" * 20_000, "file1": b"y" * 20_000}
+    ours.root.fs.find(ours.root.path)
+    put(theirs, "z", n_files=5)
+    put(ours, "end", n_files=1)
+    assert storage.file_names(ours.folder(Artefact.TGT_DATA)) == ["_manifest.json", "file0"]
+    close(theirs)
+
+
+def close(workspace: Workspace) -> None:
+    """Let go of the connections of a client that nobody else has."""
+    fs = workspace.root.fs
+    fs.close_session(fs.loop, fs.s3)

@@ -8,7 +8,7 @@ from upath import UPath
 
 from synth_engine.domain import ArtefactError, InputError
 from synth_engine.workspace import Artefact, Workspace
-from synth_engine.workspace.storage import file_names
+from synth_engine.workspace.storage import file_names, folder_names
 from tests.workspace.disks import make_read_only
 from tests.workspace.helpers import AWKWARD, content, put, tree
 
@@ -90,6 +90,7 @@ def test_a_linked_artefact_is_replaced_and_what_it_linked_to_stays(local: Worksp
     assert set(content(local).values()) == {b"old"}
     put(local, "new")
     assert set(content(local).values()) == {b"new"}
+    assert folder_names(local.root / "OriginalData") == ["tgt-data"]
     assert (tmp_path / "elsewhere" / "file0").read_bytes() == b"old"
 
 
