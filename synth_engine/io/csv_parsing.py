@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
 import pyarrow as pa
@@ -50,7 +51,7 @@ def parse_csv(content: bytes, url: str, separator: str | None = None) -> tuple[p
         raise _not_utf8(content, url) from None
     except csv.Error:
         raise InputError(
-            f"{url}: expected separated text, found a field too long for any; is a quote missing?"
+            f"{url}: expected separated text, found a column name too long for any; is a quote missing?"
         ) from None
     except pa.ArrowInvalid as error:
         raise _explanation(error, content, separator or ",", header, url) from None
@@ -65,11 +66,19 @@ def find_separator(content: bytes) -> str:
     """
     found = {}
     for separator in _SEPARATORS:
-        lengths = [len(fields) for fields in islice(_records(content, separator), _SAMPLE_ROWS) if fields]
-        n_fields = lengths[0] if lengths else 0
-        is_even = n_fields > 1 and len(set(lengths)) == 1
-        found[separator] = (is_even, n_fields)
+        lengths = _first_lengths(content, separator)
+        is_even = lengths[0] > 1 and len(set(lengths)) == 1
+        found[separator] = (is_even, lengths[0])
     return max(_SEPARATORS, key=lambda separator: found[separator])
+
+
+def _first_lengths(content: bytes, separator: str) -> list[int]:
+    """Numbers of fields in the first rows, at least of one."""
+    lengths = []
+    with suppress(csv.Error):  # a long text; the rows before it must do
+        for fields in islice(_records(content, separator), _SAMPLE_ROWS):
+            lengths += [len(fields)] if fields else []
+    return lengths or [0]
 
 
 def _records(content: bytes, separator: str) -> Iterator[list[str]]:

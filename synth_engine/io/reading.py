@@ -1,6 +1,7 @@
 """From a file, or a folder of Parquet files, to a table."""
 
 import lzma
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,16 @@ def _read_folder(fs: Any, folder: str, url: str) -> pa.Table:
     files = [name for name in sorted(fs.find(folder)) if _is_part(name.removeprefix(folder))]
     if not files:
         raise InputError(f"{url}: expected a folder with .parquet files, found none in it")
-    dataset = pa_dataset.dataset(
-        files, filesystem=fs, format="parquet", partitioning="hive", partition_base_dir=folder.rstrip("/")
+    dataset = partial(
+        pa_dataset.dataset,
+        files,
+        filesystem=fs,
+        format="parquet",
+        partitioning="hive",
+        partition_base_dir=folder.rstrip("/"),
     )
-    schemas = [part.physical_schema for part in dataset.get_fragments()]
+    found = dataset()
+    schemas = [part.physical_schema for part in found.get_fragments()]
     for name, schema in zip(files, schemas, strict=True):
         different = set(schema.names) ^ set(schemas[0].names)
         if different:
@@ -65,9 +72,9 @@ def _read_folder(fs: Any, folder: str, url: str) -> pa.Table:
                 f"{url}: expected files with the same columns, found {min(different)!r} in only one of "
                 f"{files[0].removeprefix(folder)} and {name.removeprefix(folder)}"
             )
-    partitions = [field for field in dataset.schema if field.name not in schemas[0].names]
+    partitions = [field for field in found.schema if field.name not in schemas[0].names]
     joint = pa.unify_schemas([*schemas, pa.schema(partitions)], promote_options="permissive")
-    return dataset.replace_schema(joint).to_table()
+    return dataset(schema=joint).to_table()
 
 
 def _is_part(path: str) -> bool:

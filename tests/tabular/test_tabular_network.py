@@ -90,6 +90,30 @@ def test_training_and_sampling_see_the_same_conditionals(drawn):
         torch.testing.assert_close(losses[:, k], slow, atol=1e-4, rtol=1e-4)
 
 
+def slow_logits(network: TabularNetwork, row: Tensor, earlier: list[int], k: int) -> Tensor:
+    """Logits of sub-column ``k`` for one row: plain layers, one after the other."""
+    place = network.heads.place[k]
+    vectors = network.embedding(row)
+    units = network.blocks.bias[place] + sum(vectors[i] @ network.blocks.weight[i, :, place] for i in earlier)
+    hidden = units.relu()
+    for weight, bias in zip(network.residual_weights, network.residual_biases, strict=True):
+        hidden = hidden + (hidden @ weight[place] + bias[place, 0]).relu()
+    return network.heads.logits(hidden[None], k)[0]
+
+
+@given(networks())
+def test_equals_plain_layers_for_each_sub_column(drawn):
+    network, columns, order = drawn
+    codes = random_codes(columns, 2, 0)
+    losses = losses_of(network, codes, order)
+    places = places_in_order(network, order)
+    for done, k in enumerate(places):
+        slow = torch.stack([slow_logits(network, row, places[:done], k) for row in codes])
+        torch.testing.assert_close(
+            losses[:, k], cross_entropy(slow, codes[:, k], reduction="none"), atol=1e-4, rtol=1e-4
+        )
+
+
 @pytest.mark.parametrize("columns", [MIXED, [[2, 2, 2], [3, 4]], [[5]]])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_probabilities_of_all_rows_add_up_to_one_in_any_order(columns, seed):
