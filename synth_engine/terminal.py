@@ -61,7 +61,7 @@ class TerminalProgress:
         name = str(facts.get("stage", "work"))
         if name not in self._stages:
             self._end_all()
-            self._stages[name] = _Stage(name, unit=str(facts.get("unit", "")))
+            self._stages[name] = _Stage(name, str(facts.get("unit", "")), started=time.monotonic())
         stage = self._stages[name]
         before = (stage.is_ended, stage.completed)
         stage.report(total, completed, facts)
@@ -84,13 +84,13 @@ class _Stage:
 
     name: str
     unit: str
+    started: float
+    reported: float = 0.0
     total: float = 0.0
     completed: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
     best_loss: float | None = None
     is_ended: bool = False
-    started: float = field(default_factory=time.monotonic)
-    reported: float = field(default_factory=time.monotonic)
 
     def report(self, total: float | None, completed: float | None, facts: dict[str, Any]) -> None:
         self.total = self.total if total is None else total
@@ -124,17 +124,18 @@ class _Stage:
         return f"{_number(self.completed)}{whole} {self.unit.removesuffix('s') if is_one else self.unit}".rstrip()
 
     def details(self) -> str:
-        parts = []
+        losses = []
         if self.facts.get("trn_loss") is not None:
-            parts.append(f"training loss {self.facts['trn_loss']:.3f}")
+            losses.append(f"training {self.facts['trn_loss']:.3f}")
         loss = self.facts.get("val_loss")
         if loss is not None and self.best_loss is not None:
             now, best = f"{loss:.3f}", f"{self.best_loss:.3f}"
-            parts.append(f"validation loss {now} ({'best' if now == best else f'best {best}'})")
+            losses.append(f"validation {now} ({'best' if now == best else f'best {best}'})")
+        parts = [f"loss: {', '.join(losses)}"] if losses else []
         speed = self._rows_per_second()
         if speed:
             parts.append(f"{speed:,.0f} rows/s")
-        return ", ".join(parts)
+        return "; ".join(parts)
 
     def _rows_per_second(self) -> float | None:
         told = self.facts.get("samples_per_second")
