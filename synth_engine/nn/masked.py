@@ -38,19 +38,14 @@ class MaskedBlocks(nn.Module):
         bias = self.bias.reshape(1, 1, n * hidden).expand(groups, 1, n * hidden)
         return torch.baddbmm(bias, flat, masked.reshape(groups, n * dim, n * hidden)).view(groups, rows, n, hidden)
 
-    def one(self, embedded_KBD: Tensor, earlier: list[int], j: int) -> Tensor:
-        """Block ``j`` alone, from the embeddings of the sub-columns in `earlier`; shape (B, H)."""
-        if not earlier:
-            return self.bias[j].expand(embedded_KBD.shape[1], -1)
-        flat = embedded_KBD[earlier].transpose(0, 1).flatten(1)
-        return torch.addmm(self.bias[j], flat, self.weight[earlier, :, j].flatten(0, 1))
-
     def looped(self, embedded: Tensor, sees_GKK: Tensor) -> Tensor:
         """The same, block by block and group by group: slow, and plain to see."""
         groups = []
-        for group, sees in zip(embedded, sees_GKK, strict=True):
-            blocks = [
-                self.one(group.transpose(0, 1), sees[:, j].nonzero()[:, 0].tolist(), j) for j in range(self.shape[0])
-            ]
+        for group_RKD, sees_KK in zip(embedded, sees_GKK, strict=True):
+            blocks = []
+            for j in range(self.shape[0]):
+                earlier = sees_KK[:, j].nonzero()[:, 0]
+                flat = group_RKD[:, earlier].flatten(1)
+                blocks.append(torch.addmm(self.bias[j], flat, self.weight[earlier, :, j].flatten(0, 1)))
             groups.append(torch.stack(blocks, dim=1))
         return torch.stack(groups)

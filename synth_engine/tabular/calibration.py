@@ -7,12 +7,13 @@ a category may come out a whole percentage point too often. Reads exact marginal
 import torch
 from torch import Tensor
 
+from synth_engine.tabular.conditionals import Conditionals
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import draw
 
 MAX_ROWS = 50_000
-# Embeddings of all rows are held at once: at most so many numbers.
+# Probabilities of a sub-column are held for all rows at once: at most so many numbers.
 MAX_NUMBERS = 30_000_000
 BATCH = 8192
 
@@ -29,23 +30,22 @@ def calibrate(network: TabularNetwork, codes_NK: Tensor, generator: torch.Genera
         generator: Source of randomness, on the network's device.
     """
     sizes = network.layout.cardinalities
-    n_rows = max(1024, min(MAX_ROWS, MAX_NUMBERS // (len(sizes) * network.sizes.embedding)))
-    vectors, offsets = network.embedding.vectors(), network.embedding.offsets_K
-    embedded_KBD = vectors.new_zeros(len(sizes), n_rows, vectors.shape[1])
+    n_rows = max(1024, min(MAX_ROWS, MAX_NUMBERS // max(sizes)))
+    conditionals = Conditionals(network)  # heads change in what follows, the first layer does not
+    drawn = torch.empty(n_rows, len(sizes), dtype=torch.int32, device=codes_NK.device)
     for k, size in enumerate(sizes):
-        observed = torch.bincount(codes_NK[:, k], minlength=size).to(vectors)
-        probabilities = _probabilities(network, embedded_KBD, k)
+        probabilities = _probabilities(conditionals, drawn[:, :k], k)
+        observed = torch.bincount(codes_NK[:, k], minlength=size).to(probabilities)
         shift = _log_ratio(observed, probabilities.sum(0) * (observed.sum() / n_rows))
         network.heads.shift_bias(k, shift)
         corrected = (probabilities.log() + shift).softmax(1)
-        uniforms = torch.rand(n_rows, generator=generator, device=vectors.device, dtype=torch.float64)
-        embedded_KBD[k] = vectors[draw(corrected, uniforms) + offsets[k]]
+        uniforms = torch.rand(n_rows, generator=generator, device=codes_NK.device, dtype=torch.float64)
+        drawn[:, k] = draw(corrected, uniforms) + conditionals.offsets_K[k]
 
 
-def _probabilities(network: TabularNetwork, embedded_KBD: Tensor, k: int) -> Tensor:
+def _probabilities(conditionals: Conditionals, drawn: Tensor, k: int) -> Tensor:
     untouched = Interventions()
-    batches = embedded_KBD.split(BATCH, dim=1)
-    return torch.cat([untouched.apply(network.logits(batch, list(range(k)), k), k) for batch in batches])
+    return torch.cat([untouched.apply(conditionals.logits(batch, k), k) for batch in drawn.split(BATCH)])
 
 
 def _log_ratio(observed: Tensor, expected: Tensor) -> Tensor:

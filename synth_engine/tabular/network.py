@@ -78,15 +78,14 @@ class TabularNetwork(nn.Module):
         first_KBH = torch.cat(parts).transpose(0, 1).contiguous()
         return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator), codes_BK)
 
-    def logits(self, embedded_KBD: Tensor, earlier: list[int], k: int) -> Tensor:
-        """Logits of sub-column ``k`` from the embeddings of the sub-columns in `earlier`; shape (B, cardinality)."""
+    def logits(self, first_BH: Tensor, k: int) -> Tensor:
+        """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost."""
         place = self.heads.place[k]
-        first_BH = self.blocks.one(embedded_KBD, earlier, place)
         return self.heads.logits(self._refine(first_BH[None], slice(place, place + 1), None)[0], k)
 
     def _refine(self, first_KBH: Tensor, which: slice, generator: torch.Generator | None) -> Tensor:
-        hidden = dropout(first_KBH.relu(), self.sizes.dropout, generator)
+        hidden = dropout(first_KBH.relu_(), self.sizes.dropout, generator)
         for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
-            layer = torch.baddbmm(bias[which], hidden, weight[which]).relu()
+            layer = torch.baddbmm(bias[which], hidden, weight[which]).relu_()
             hidden = hidden + dropout(layer, self.sizes.dropout, generator)
         return hidden

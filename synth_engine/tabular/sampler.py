@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from synth_engine.nn.threads import map_in_threads
+from synth_engine.tabular.conditionals import Conditionals
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 
-DEFAULT_BATCH = 8192
+DEFAULT_BATCH = 4096
 
 
 @torch.no_grad()
@@ -30,7 +32,7 @@ def sample(
             change which random number decides which code.
         interventions: What to do to the probabilities.
         order: Column indices in the order in which they are drawn; None is the natural order.
-        batch_size: Rows at a time; bounds the memory.
+        batch_size: Rows at a time; bounds the memory. On a CPU several batches are drawn at once, in threads.
 
     Returns:
         Codes (n_rows, K), int32, on the CPU.
@@ -41,30 +43,32 @@ def sample(
     columns = range(network.layout.n_columns) if order is None else order
     assert sorted(columns) == list(range(network.layout.n_columns)), "every column must be drawn, and once"
     places = [place for column in columns for place in _places(network, column)]
-    codes = torch.empty(n_rows, n, dtype=torch.int32)
-    for start in range(0, n_rows, batch_size):
-        rows = slice(start, min(start + batch_size, n_rows))
-        drawn = _sample_batch(network, uniforms[rows].to(device), places, interventions or Interventions())
-        codes[rows] = drawn.to("cpu", torch.int32)
-    return codes
+    conditionals = Conditionals(network)
+
+    def batch(uniforms_BK: Tensor) -> Tensor:
+        return _sample_batch(conditionals, uniforms_BK.to(device), places, interventions or Interventions()).cpu()
+
+    batches = uniforms.split(batch_size)
+    is_cpu = device.type == "cpu"
+    return torch.cat(map_in_threads(batch, batches) if is_cpu else [batch(each) for each in batches])
 
 
 def _places(network: TabularNetwork, column: int) -> list[int]:
     return (network.column_of_K == column).nonzero()[:, 0].tolist()
 
 
+@torch.no_grad()
 def _sample_batch(
-    network: TabularNetwork, uniforms_BK: Tensor, places: list[int], interventions: Interventions
+    conditionals: Conditionals, uniforms_BK: Tensor, places: list[int], interventions: Interventions
 ) -> Tensor:
-    rows, n = uniforms_BK.shape
-    vectors, offsets = network.embedding.vectors(), network.embedding.offsets_K
-    embedded_KBD = vectors.new_empty(n, rows, vectors.shape[1])
-    codes_KB = torch.empty(n, rows, dtype=torch.long, device=vectors.device)
+    offsets = conditionals.offsets_K
+    in_order_BK = torch.empty_like(uniforms_BK, dtype=torch.int32)
     for done, k in enumerate(places):
-        logits = network.logits(embedded_KBD, places[:done], k)
-        codes_KB[k] = draw(interventions.apply(logits, k), uniforms_BK[:, k])
-        embedded_KBD[k] = vectors[codes_KB[k] + offsets[k]]
-    return codes_KB.t()
+        logits = conditionals.logits(in_order_BK[:, :done], k)
+        in_order_BK[:, done] = draw(interventions.apply(logits, k), uniforms_BK[:, k]) + offsets[k]
+    codes_BK = torch.empty_like(in_order_BK)
+    codes_BK[:, places] = in_order_BK
+    return codes_BK - offsets
 
 
 def draw(probabilities_BC: Tensor, uniforms_B: Tensor) -> Tensor:
@@ -73,8 +77,8 @@ def draw(probabilities_BC: Tensor, uniforms_B: Tensor) -> Tensor:
     >>> draw(torch.tensor([[0.0, 0.25, 0.75, 0.0]]).expand(3, 4), torch.tensor([0.0, 0.3, 0.999999])).tolist()
     [1, 2, 2]
     """
-    cumulated = probabilities_BC.double().cumsum(1)
-    # The last positive entry takes whatever rounding left over; the comparison skips leading zeros for a draw of 0.
+    cumulated = probabilities_BC.cumsum(1, dtype=torch.float64)
+    # Never zero, so that the search passes over leading codes of probability 0; it stops before trailing ones, as the
+    # sum has been reached where they begin.
     target = (uniforms_B * cumulated[:, -1]).clamp(min=torch.finfo(torch.float64).tiny)
-    last = probabilities_BC.shape[1] - 1 - (probabilities_BC.flip(1) > 0).int().argmax(1)
-    return torch.minimum((cumulated < target[:, None]).sum(1), last)
+    return torch.searchsorted(cumulated, target[:, None])[:, 0]

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from unittest import mock
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from synth_engine.nn.orders import natural_order, random_orders
+from synth_engine.tabular import conditionals
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from tests.tabular.helpers import (
@@ -77,15 +79,18 @@ def test_everything_that_comes_earlier_matters(columns, seed):
             assert (before - after).abs().max() > 1e-3
 
 
-@given(networks())
-def test_training_and_sampling_see_the_same_conditionals(drawn):
+@pytest.mark.parametrize("max_kept", [0, conditionals.MAX_KEPT])
+@given(drawn=networks())
+def test_training_and_sampling_see_the_same_conditionals(drawn, max_kept):
     network, columns, order = drawn
     codes = random_codes(columns, 7, 0)
-    embedded_KBD = network.embedding(codes).transpose(0, 1)
     losses = losses_of(network, codes, order)
     places = places_in_order(network, order)
-    for done, k in enumerate(places):
-        logits = network.logits(embedded_KBD, places[:done], k)
+    with mock.patch.object(conditionals, "MAX_KEPT", max_kept), torch.no_grad():
+        one_by_one = conditionals.Conditionals(network)
+    in_order = (codes.int() + one_by_one.offsets_K)[:, places]
+    for done, k in enumerate([*places, *places]):  # the second time from the tables that were kept
+        logits = one_by_one.logits(in_order[:, : done % len(places)], k)
         slow = cross_entropy(logits, codes[:, k], reduction="none")
         torch.testing.assert_close(losses[:, k], slow, atol=1e-4, rtol=1e-4)
 

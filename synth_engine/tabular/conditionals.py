@@ -1,0 +1,63 @@
+"""A network's conditionals one after the other, as drawing asks for them.
+
+Training knows all codes of a row and computes all first layers in one product. Drawing learns them one by one; here the
+first layer is a sum of rows that are looked up.
+"""
+
+import torch
+from torch import Tensor
+
+from synth_engine.tabular.network import TabularNetwork
+
+# Tables that hold no more numbers than this all together are kept from batch to batch.
+MAX_KEPT = 2**25
+
+
+class Conditionals:
+    """Distributions of single sub-columns given codes already drawn.
+
+    What a code adds to a block of hidden units depends on nothing but the two of them. So it is computed once per code
+    and added up per row, in place of one product per row: a third of the time on a CPU.
+
+    Args:
+        network: A network, whose first layer must not change while this is used.
+
+    Attributes:
+        offsets_K: Add them to the codes of a row to get their places among the codes of all sub-columns.
+
+    Twin: `TabularNetwork.losses`, for all sub-columns at once.
+    """
+
+    def __init__(self, network: TabularNetwork) -> None:
+        self._network = network
+        self._parts = network.embedding.vectors().split(network.layout.cardinalities)
+        self._tables: dict[int, Tensor] = {}
+        sizes = network.layout.cardinalities
+        self._is_kept = len(sizes) * sum(sizes) * network.sizes.hidden <= MAX_KEPT
+        self.offsets_K = network.embedding.offsets_K.int()
+
+    def logits(self, drawn_BN: Tensor, k: int) -> Tensor:
+        """Logits of sub-column ``k``.
+
+        Args:
+            drawn_BN: For every row the codes that are given, with their `offsets_K`; int32, N from 0 on.
+            k: The sub-column.
+
+        Returns:
+            Shape (B, cardinality of ``k``).
+        """
+        bias_H = self._network.blocks.bias[self._network.heads.place[k]]
+        if drawn_BN.shape[1] == 0:
+            return self._network.logits(bias_H.repeat(len(drawn_BN), 1), k)
+        first_BH: Tensor = torch.nn.functional.embedding_bag(drawn_BN, self._table(k), mode="sum")
+        return self._network.logits(first_BH.add_(bias_H), k)
+
+    def _table(self, k: int) -> Tensor:
+        """What each code of all sub-columns adds to the block of sub-column ``k``, (V, H)."""
+        if k in self._tables:
+            return self._tables[k]
+        weight_KDH = self._network.blocks.weight[:, :, self._network.heads.place[k]]
+        table = torch.cat([part @ weight for part, weight in zip(self._parts, weight_KDH, strict=True)])
+        if self._is_kept:
+            self._tables[k] = table
+        return table
