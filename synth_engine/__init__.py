@@ -10,8 +10,27 @@ import os
 # next to nothing on an idle machine. Read when torch is loaded, so it must stand here. See docs/log.md.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from typing import TYPE_CHECKING, Any
+
 from synth_engine import domain
 from synth_engine._version import __version__
-from synth_engine.stages import analyze, encode, generate, split, train
+
+if TYPE_CHECKING:
+    from synth_engine.stages import analyze, encode, generate, split, train
 
 __all__ = ["__version__", "analyze", "domain", "encode", "generate", "split", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    # Verbs are imported when they are asked for (PEP 562): with them comes pandas, a second in which the command line
+    # has shown its help.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from synth_engine import stages
+
+    globals()[name] = getattr(stages, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

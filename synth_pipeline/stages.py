@@ -36,13 +36,11 @@ class Stage:
         name: The verb.
         asset: The asset that it makes.
         makes: Artefacts that it writes; the first one's manifest holds the settings.
-        unrecorded: Settings that its manifest leaves out.
     """
 
     name: str
     asset: str
     makes: tuple[Artefact, ...]
-    unrecorded: frozenset[str] = frozenset()
 
 
 class Outcome(BaseModel):
@@ -119,7 +117,7 @@ class StageRun:
         return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def _why_rebuild(self, settings: BaseModel | None) -> str | None:
-        config = settings.model_dump(mode="json", exclude=set(self.stage.unrecorded)) if settings else {}
+        config = self.workspace.recorded(settings.model_dump(mode="json")) if settings else {}
         for artefact in self.stage.makes:
             found = self._found(artefact)
             inputs = {name: self._digest(name) for name in (found.inputs if found else ())}

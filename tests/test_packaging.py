@@ -1,5 +1,6 @@
 """What an installation gets: a light core, exact pins for everything, extras that exist."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -23,10 +24,40 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 HEAVY = ["dagster", "torchvision", "torchaudio", "transformers", "matplotlib"]
 
 
-def test_core_is_light():
-    code = f"import sys, synth_engine; print([name for name in {HEAVY} if name in sys.modules])"
+def loaded_by(code: str, names: list[str]) -> list[str]:
+    """Which of these modules are loaded once a new process has run some code."""
+    code = f"import sys\n{code}\nprint([name for name in {names} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return ast.literal_eval(done.stdout.splitlines()[-1])
+
+
+def test_core_is_light():
+    assert loaded_by("from synth_engine import split, analyze, encode, train, generate", HEAVY) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "not_needed"),
+    [
+        ("import synth_engine.cli", ["torch", "pandas"]),
+        ("from synth_engine import *", ["torch"]),
+        ("import synth_pipeline.definitions", ["torch", "transformers"]),
+    ],
+)
+def test_what_takes_seconds_to_import_is_imported_where_it_is_used(code, not_needed):
+    assert loaded_by(code, not_needed) == []
+
+
+def test_training_does_without_the_compiler(tmp_path):
+    code = f"""
+from synth_engine import analyze, encode, split, train
+from synth_engine.demo import make_shop
+root = {str(tmp_path)!r}
+split(make_shop(100, seed=0).customers, workspace_dir=root)
+analyze(workspace_dir=root)
+encode(workspace_dir=root)
+train(workspace_dir=root, max_epochs=1)
+"""
+    assert loaded_by(code, ["torch", "torch._dynamo"]) == ["torch"]
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -1,6 +1,6 @@
 """Whole pieces of work side by side, in place of every operation spread over the cores.
 
-The operations of a small network take a tenth of a millisecond. Spread over two cores each of them waits for both, which
+The operations of a small network take a tenth of a millisecond. Spread over two cores each of them waits for both: that
 eats up half of what the second core brings on an idle machine, and everything and more on a busy one.
 """
 

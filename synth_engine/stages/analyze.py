@@ -68,8 +68,7 @@ def analyze(
         value_protection=config.value_protection,
         arrow_schema=schema_to_text(schema),
     )
-    # The seed stays out of the manifest: it would undo the randomised thresholds.
-    settings = config.model_dump(mode="json", exclude={"random_state"})
+    settings = config.model_dump(mode="json")
     inputs = {Artefact.TGT_DATA: data.manifest, Artefact.TGT_META: meta.manifest}
     with workspace.replace(Artefact.TGT_STATS, config=settings, inputs=inputs) as writer:
         writer.write_json(FILE_NAME, statistics.model_dump(mode="json"))

@@ -1,11 +1,7 @@
 """generate: from a model to synthetic rows, shard by shard."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
-import torch
+from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import (
     FairnessConfig,
@@ -16,21 +12,16 @@ from synth_engine.domain import (
     RebalancingConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
-from synth_engine.stages.devices import resolve_device
+from synth_engine.domain.randomness import fresh_seed, generator
 from synth_engine.stages.keys import make_keys
-from synth_engine.stages.model_files import load_network
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.table_input import TableLike
 from synth_engine.stages.unavailable import refuse
-from synth_engine.tabular.interventions import Interventions
-from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sampler import DEFAULT_BATCH, sample
 from synth_engine.workspace import Artefact, Workspace
 from synth_engine.workspace.artefacts import part_name
 
-# Part of what a seed means: another size gives other rows.
-SHARD_ROWS = 65_536
+if TYPE_CHECKING:  # it takes seconds to import, and only generation needs it
+    import torch
 
 
 def generate(  # noqa: PLR0913
@@ -41,7 +32,7 @@ def generate(  # noqa: PLR0913
     batch_size: int | None = None,
     sampling_temperature: float = 1.0,
     sampling_top_p: float = 1.0,
-    device: torch.device | str | None = None,
+    device: "torch.device | str | None" = None,
     rare_category_replacement_method: RareCategoryReplacementMethod | str = RareCategoryReplacementMethod.constant,
     rebalancing: RebalancingConfig | dict[str, Any] | None = None,
     imputation: ImputationConfig | dict[str, Any] | None = None,
@@ -93,6 +84,10 @@ def generate(  # noqa: PLR0913
         rare_category_replacement_method=rare_category_replacement_method,
         random_state=random_state,
     )
+    from synth_engine.stages.devices import resolve_device
+    from synth_engine.stages.model_files import load_network
+    from synth_engine.stages.tabular_rows import SHARD_ROWS, RowSource
+
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
     stats = workspace.read(Artefact.TGT_STATS)
@@ -120,56 +115,3 @@ def _check_last_key(statistics: TableStatistics, n_rows: int) -> None:
     key = statistics.keys.primary_key
     if key is not None and n_rows > 0:
         make_keys(statistics.schema.field(key), 1, n_rows - 1, generator(0, "generate", "last key"))
-
-
-@dataclass(frozen=True)
-class RowSource:
-    """Everything that a shard of rows depends on.
-
-    Guarantees: a shard depends on the model, the settings, the seed and its number alone, so that shards may be made
-    by any number of workers in any order.
-    """
-
-    statistics: TableStatistics
-    network: TabularNetwork | None
-    config: GenerateConfig
-    seed: int
-
-    def shard(self, shard: int, n_rows: int) -> pa.Table:
-        """The rows of one shard, with the original columns and types."""
-        columns = self._modelled_columns(shard, n_rows)
-        schema = self.statistics.schema
-        key = self.statistics.keys.primary_key
-        if key is not None:
-            rng = generator(self.seed, "generate", shard, "keys")
-            columns[key] = make_keys(schema.field(key), n_rows, shard * SHARD_ROWS, rng)
-        return pa.table([columns[name] for name in schema.names], schema=_nullable(schema))
-
-    def _modelled_columns(self, shard: int, n_rows: int) -> dict[str, pa.Array]:
-        if self.network is None:
-            return {}
-        codes = sample(
-            self.network,
-            n_rows,
-            torch.Generator().manual_seed(derive_seed(self.seed, "generate", shard, "codes")),
-            interventions=self._interventions(self.network),
-            batch_size=self.config.batch_size or DEFAULT_BATCH,
-        ).numpy()
-        columns = {}
-        for name, encoding in self.statistics.columns.items():
-            rng = generator(self.seed, "generate", shard, "decode", name)
-            columns[name] = encoding.decode(codes[:, self.network.layout.places(name)], rng)
-        return columns
-
-    def _interventions(self, network: TabularNetwork) -> Interventions:
-        forbidden: dict[int, list[int]] = {}
-        for name, encoding in self.statistics.columns.items():
-            never = encoding.never_drawn(self.config.rare_category_replacement_method)
-            places = dict(zip(encoding.cardinalities, network.layout.places(name), strict=True))
-            forbidden |= {places[part]: codes for part, codes in never.items() if codes}
-        return Interventions(self.config.sampling_temperature, self.config.sampling_top_p, forbidden)
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    # A field declared non-null in the original may become null where its only values were protected.
-    return pa.schema([field.with_nullable(True) for field in schema], metadata=schema.metadata)

@@ -2,31 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, ModelStateStrategy, ProgressCallback, TrainConfig
-from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import derive_seed, fresh_seed
-from synth_engine.stages.devices import resolve_device
-from synth_engine.stages.model_files import ModelSaver, layout_of
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.unavailable import refuse
-from synth_engine.tabular.calibration import calibrate
-from synth_engine.tabular.layout import Layout
-from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.recipe import batch_size_for, schedule_for
-from synth_engine.tabular.sizes import check_identifier, sizes_for
-from synth_engine.tabular.task import TabularTask
-from synth_engine.training import History, Limits, PlainStepper, fit
-from synth_engine.workspace import Artefact, ArtefactReader, Workspace
-from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+from synth_engine.tabular.sizes import check_identifier
+from synth_engine.workspace import Artefact, Workspace
 
-DEFAULT_EPOCHS = 100.0
-DEFAULT_MINUTES = 10 * 24 * 60.0
+if TYPE_CHECKING:  # it takes seconds to import, and only training needs it
+    import torch
 
 
 def train(  # noqa: PLR0913
@@ -40,7 +25,7 @@ def train(  # noqa: PLR0913
     max_sequence_window: int | None = None,
     differential_privacy: DifferentialPrivacyConfig | dict[str, Any] | None = None,
     model_state_strategy: ModelStateStrategy | str = ModelStateStrategy.reset,
-    device: torch.device | str | None = None,
+    device: "torch.device | str | None" = None,
     workspace_dir: str | Path = "engine-ws",
     update_progress: ProgressCallback | None = None,
     upload_model_data_callback: Callable[[], Any] | None = None,
@@ -88,6 +73,10 @@ def train(  # noqa: PLR0913
     _refuse_unavailable(config)
     _check_callable(upload_model_data_callback)
     check_identifier(config.model)
+    from synth_engine.stages.devices import resolve_device
+    from synth_engine.stages.model_files import ModelSaver
+    from synth_engine.stages.tabular_training import train_tabular
+
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
     stats = workspace.read(Artefact.TGT_STATS)
@@ -98,9 +87,7 @@ def train(  # noqa: PLR0913
     statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
     saver = ModelSaver(workspace, config, inputs, upload_model_data_callback)
-    progress = Progress(update_progress, "train", total=_epochs(config), unit="epochs")
-    codes = {role: read_codes(encoded, role) for role in (TRAINING, VALIDATION)}
-    _train_tabular(statistics, codes, config, target, saver, progress)
+    train_tabular(statistics, encoded, config, target, saver, update_progress)
 
 
 def _check_callable(callback: object) -> None:
@@ -116,72 +103,3 @@ def _refuse_unavailable(config: TrainConfig) -> None:
         differential_privacy=config.differential_privacy,
         model_state_strategy=None if config.model_state_strategy == ModelStateStrategy.reset else "set",
     )
-
-
-def read_codes(encoded: ArtefactReader, role: str) -> Tensor:
-    """All partitions of a role as one integer matrix, rows by sub-columns."""
-    tables = [encoded.table(name) for name in encoded.parts(role)]
-    arrays = [np.column_stack([column.to_numpy() for column in table.columns]) for table in tables if table.num_columns]
-    if not arrays:
-        return torch.zeros(0, 0, dtype=torch.int32)
-    return torch.from_numpy(np.concatenate(arrays).astype(np.int32))
-
-
-def _train_tabular(
-    statistics: TableStatistics,
-    codes: dict[str, Tensor],
-    config: TrainConfig,
-    device: torch.device,
-    saver: ModelSaver,
-    progress: Progress,
-) -> None:
-    layout = layout_of(statistics)
-    if layout.n_columns == 0:
-        saver.finish(None, History(), None)
-        return
-    seed = fresh_seed() if config.random_state is None else config.random_state
-    training = codes[TRAINING].to(device)
-    network = _new_network(layout, config, training, seed)
-    orders = torch.Generator(device).manual_seed(derive_seed(seed, "orders"))
-    task = TabularTask(
-        network,
-        training,
-        codes[VALIDATION].to(device),
-        flexible=config.enable_flexible_generation,
-        generator=orders,
-    )
-    limits = _limits(config, task.n_training)
-    outcome, history, best = fit(
-        task,
-        PlainStepper(network, task.batch_loss),
-        schedule_for(task.n_training, limits.batch_size * limits.accumulation),
-        limits,
-        generator=torch.Generator(device).manual_seed(derive_seed(seed, "rows")),
-        progress=progress,
-        on_best=saver.on_best,
-    )
-    assert isinstance(best, TabularNetwork)
-    if outcome.steps:
-        calibrate(best, training, orders)
-    saver.finish(best, history, outcome)
-
-
-def _new_network(layout: Layout, config: TrainConfig, training: Tensor, seed: int) -> TabularNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights"))
-        network = TabularNetwork(layout, sizes_for(config.model, len(layout.cardinalities)))
-    network.to(training.device).start_from_marginals(training)
-    return network
-
-
-def _limits(config: TrainConfig, n_training: int) -> Limits:
-    return Limits(
-        epochs=_epochs(config),
-        seconds=60 * (DEFAULT_MINUTES if config.max_training_time is None else config.max_training_time),
-        batch_size=config.batch_size or batch_size_for(n_training),
-        accumulation=config.gradient_accumulation_steps or 1,
-    )
-
-
-def _epochs(config: TrainConfig) -> float:
-    return DEFAULT_EPOCHS if config.max_epochs is None else config.max_epochs

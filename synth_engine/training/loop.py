@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from synth_engine.training.averaging import WeightAverage
 from synth_engine.training.history import History, Record
 from synth_engine.training.schedule import Schedule
 from synth_engine.training.steppers import PlainStepper
+
+# Between two reports inside an epoch, in seconds.
+REPORT_INTERVAL = 1.0
 
 
 class Task(Protocol):
@@ -98,7 +101,8 @@ class _Training:
         self.average, self.generator, self.progress, self.on_best = average, generator, progress, on_best
         self.history = History()
         self.state = _State()
-        self.started = time.monotonic()
+        self.started = self.reported = time.monotonic()
+        self.reported_epochs = 0.0
         per_step = limits.batch_size * limits.accumulation
         self.steps_per_epoch = max(1, task.n_training // per_step)
         # Rounded, as 1.1 epochs of 10 steps would be 11.000000000000002 of them.
@@ -128,11 +132,16 @@ class _Training:
             self.state.step += 1
             self.state.samples += sum(len(rows) for rows in micro_batches)
             self._check_limits()
+            if time.monotonic() - self.reported >= REPORT_INTERVAL:
+                self._report(samples_per_second=self._speed(started, samples_before))
             if self.state.stop is not None:
                 break
-        training_loss = torch.stack(losses).mean().item()
-        speed = (self.state.samples - samples_before) / max(time.monotonic() - started, 1e-9)  # clocks may be coarse
-        self._finish_epoch(epoch, training_loss, rate, speed)
+        self._finish_epoch(epoch, torch.stack(losses).mean().item(), rate, self._speed(started, samples_before))
+
+    def _speed(self, since: float, samples_before: int) -> int:
+        """Samples per second."""
+        seconds = max(time.monotonic() - since, 1e-9)  # clocks may be coarse
+        return round((self.state.samples - samples_before) / seconds)
 
     def _steps_of_epoch(self) -> Iterator[list[Tensor]]:
         n, size = self.task.n_training, self.limits.batch_size
@@ -141,7 +150,7 @@ class _Training:
         for step in range(self.steps_per_epoch):
             yield list(order[step * per_step : (step + 1) * per_step].split(size))
 
-    def _finish_epoch(self, epoch: int, training_loss: float, rate: float, speed: float) -> None:
+    def _finish_epoch(self, epoch: int, training_loss: float, rate: float, speed: int) -> None:
         validation_loss = self.task.validation_loss(self.average.module) if self.task.n_validation else training_loss
         if not math.isfinite(training_loss) or not math.isfinite(validation_loss):
             self._diverged(epoch)
@@ -149,7 +158,7 @@ class _Training:
         is_best = validation_loss < self.state.best_loss
         self.schedule.observe(self.state.step, validation_loss)
         record = Record(
-            epoch=round(self.state.step / self.steps_per_epoch, 4),
+            epoch=self._epochs_done(),
             is_checkpoint=is_best,
             steps=self.state.step,
             samples=self.state.samples,
@@ -162,7 +171,14 @@ class _Training:
         if is_best:
             self.state.best_loss = validation_loss
             self.on_best(self.average.module, self.history)
-        self._report(record, speed)
+        facts = {
+            "is_checkpoint": is_best,
+            "trn_loss": training_loss,
+            "val_loss": record.val_loss,
+            "learn_rate": rate,
+            "total_time": record.total_time,
+        }
+        self._report(samples_per_second=speed, **facts)
 
     def _diverged(self, epoch: int) -> None:
         if math.isinf(self.state.best_loss):
@@ -172,25 +188,22 @@ class _Training:
             )
         self.state.stop = "the loss is no longer finite; the best model before that was kept"
 
-    def _report(self, record: Record, speed: float) -> None:
+    def _report(self, **facts: Any) -> None:
+        epochs = self._epochs_done()
         self.progress.report(
-            advance=record.epoch - self._reported_epochs(),
+            advance=epochs - self.reported_epochs,
             total=self._expected_epochs(),
-            epoch=record.epoch,
-            is_checkpoint=record.is_checkpoint,
-            steps=record.steps,
-            samples=record.samples,
-            trn_loss=record.trn_loss,
-            val_loss=record.val_loss,
-            learn_rate=record.learn_rate,
-            samples_per_second=round(speed),
-            total_time=record.total_time,
+            epoch=epochs,
+            steps=self.state.step,
+            samples=self.state.samples,
+            **facts,
         )
-        if self.progress.stop_requested:
+        self.reported, self.reported_epochs = time.monotonic(), epochs
+        if self.progress.stop_requested and self.state.stop is None:
             self.state.stop = "the caller asked for it"
 
-    def _reported_epochs(self) -> float:
-        return self.history.records[-2].epoch if len(self.history.records) > 1 else 0.0
+    def _epochs_done(self) -> float:
+        return round(self.state.step / self.steps_per_epoch, 4)
 
     def _expected_epochs(self) -> float:
         end = self.max_steps if self.schedule.cooldown_to is None else min(self.max_steps, self.schedule.cooldown_to)

@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from synth_engine.training.optimizer import AdamW
+
 
 class BatchLoss(Protocol):
     """The mean loss of a batch of records, in nats per record, with gradients."""
@@ -30,10 +32,8 @@ class PlainStepper:
         self._max_grad_norm = max_grad_norm
         self._parameters = list(network.parameters())
         # Biases carry the marginals: pulling them towards zero would bias every sample towards rare values.
-        decayed = [p for name, p in network.named_parameters() if not is_bias(name)]
-        free = [p for name, p in network.named_parameters() if is_bias(name)]
-        groups = [{"params": decayed}, {"params": free}]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+        self.decayed = AdamW(p for name, p in network.named_parameters() if not is_bias(name))
+        self.free = AdamW(p for name, p in network.named_parameters() if is_bias(name))
 
     def step(self, micro_batches: Sequence[Tensor], rate: float, weight_decay: float) -> Tensor:
         """One optimiser step; returns the mean loss, detached and still on its device.
@@ -47,11 +47,8 @@ class PlainStepper:
             loss.backward()
             losses.append(loss.detach())
         nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm, foreach=True)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.param_groups[0]["weight_decay"] = weight_decay
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.decayed.step(rate, weight_decay)
+        self.free.step(rate, weight_decay=0.0)
         return torch.stack(losses).sum()
 
 

@@ -14,11 +14,12 @@ from synth_engine.domain import ArtefactError
 from synth_engine.workspace import staging as stagings
 from synth_engine.workspace import storage
 from synth_engine.workspace.artefacts import Artefact
-from synth_engine.workspace.manifest import FILE_NAME, Manifest
+from synth_engine.workspace.manifest import FILE_NAME, Manifest, sealed
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.staging import Staging
 from synth_engine.workspace.writer import ArtefactWriter
 
+SEED = "random_state"
 _KEY_FILE = "OriginalData/hash-key"
 Inputs = Mapping[Artefact, Manifest | ArtefactWriter]
 
@@ -74,7 +75,7 @@ class Workspace:
 
         Args:
             artefact: Which one.
-            config: Settings to record.
+            config: Settings to record; see `recorded`.
             inputs: What it is made from: manifests, or writers of artefacts that take their place after this one.
         """
         folder = self.folder(artefact)
@@ -85,12 +86,21 @@ class Workspace:
         try:
             writer = ArtefactWriter(folder, staging.folder, key)
             yield writer
-            made = _manifest_of(artefact, writer, config, inputs or {})
+            made = _manifest_of(artefact, writer, self.recorded(config), inputs or {})
             with storage.explained(folder, "written"):
                 (staging.folder / FILE_NAME).write_bytes(made.model_dump_json(indent=1).encode())
                 staging.publish([*writer.files, FILE_NAME])
         finally:
             staging.discard()
+
+    def recorded(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as a manifest records them: the seed sealed, so that it can be compared but not read.
+
+        Manifests are handed over, and a seed that is known undoes the randomised thresholds that it was used for, if
+        not in this stage then in another one.
+        """
+        seed = config.get(SEED)
+        return {**config, SEED: f"sealed-{sealed(seed, self._hash_key())}"} if seed is not None else dict(config)
 
     def remove(self, artefact: Artefact) -> None:
         """Remove an artefact, if it is there."""

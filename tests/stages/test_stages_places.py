@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
-from synth_engine import split
+from synth_engine import analyze, encode, generate, split, train
 from synth_engine.workspace import Artefact, Workspace
 from tests.stages.helpers import run_all, synthetic
 from tests.workspace.helpers import AWKWARD, tree
@@ -78,3 +78,16 @@ def test_a_relative_path_means_the_folder_of_the_moment_of_the_call(
     split(table, workspace_dir="ws", update_progress=move)
     assert Workspace(tmp_path / "ws").has(Artefact.TGT_META)
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_no_seed_is_handed_over(table: pd.DataFrame, tmp_path: Path):
+    """Whoever knows the seed of `analyze` can undo its thresholds, also where `train` was given the same one."""
+    root, seed = str(tmp_path), 12345678987
+    split(table, workspace_dir=root)
+    analyze(workspace_dir=root, random_state=seed)
+    encode(workspace_dir=root)
+    train(workspace_dir=root, max_epochs=0.1, random_state=seed)
+    generate(workspace_dir=root, sample_size=5, random_state=seed)
+    files = tree(Workspace(root))
+    assert any(name.startswith("/ModelStore/model-data") for name in files)
+    assert [name for name, content in files.items() if str(seed).encode() in content] == []

@@ -246,15 +246,44 @@ def test_the_caller_is_told_of_every_epoch(clock):
         ScriptedTask(100, [2, 1, 1]),
         limits(8),
         schedule=schedule,
-        on_step=lambda: advance(clock, 0.5),
+        on_step=lambda: advance(clock, 0.05),
         callback=lambda **facts: calls.append(facts),
     )
     assert [call["completed"] for call in calls] == pytest.approx([0, 1, 2, 3, 4, 4.2])
     assert [call["total"] for call in calls] == pytest.approx([8, 8, 8, 4.2, 4.2, 4.2])
     last = calls[-1]["message"]
-    assert last["samples_per_second"] == 20
+    assert last["samples_per_second"] == 200
     assert last["epoch"] == 4.2
-    assert last["total_time"] == 21
+    assert last["total_time"] == pytest.approx(2.1)
+
+
+def test_the_caller_hears_of_long_epochs_now_and_then(clock):
+    calls = []
+    Run(
+        ScriptedTask(100),
+        limits(2),
+        on_step=lambda: advance(clock, 0.4),
+        callback=lambda **facts: calls.append(facts),
+    )
+    # three steps take longer than a second
+    assert [call["completed"] for call in calls] == pytest.approx([0, 0.3, 0.6, 0.9, 1, 1.3, 1.6, 1.9, 2])
+    assert sum(call["advance"] for call in calls) == pytest.approx(2)
+    inside = [call["message"] for call in calls if call["completed"] % 1]
+    assert all("val_loss" not in facts and "trn_loss" not in facts for facts in inside)
+    assert [facts["steps"] for facts in inside] == [3, 6, 9, 13, 16, 19]
+    assert {facts["samples_per_second"] for facts in inside} == {25}
+
+
+def test_the_caller_may_stop_inside_an_epoch(clock):
+    run = Run(
+        ScriptedTask(100),
+        limits(5),
+        on_step=lambda: advance(clock, 0.5),
+        callback=lambda completed, **_: {"stopExecution": completed > 1},
+    )
+    assert run.outcome.reason == "the caller asked for it"
+    assert run.outcome.steps == 12
+    assert [record.epoch for record in run.history.records] == [1, 1.2]
 
 
 # --- randomness -------------------------------------------------------------------------------------------------------

@@ -78,6 +78,21 @@ def test_the_digest_tells_nothing_to_who_has_not_the_key(workspace: Workspace, t
     assert workspace.manifest(Artefact.TGT_DATA).digest != other.manifest(Artefact.TGT_DATA).digest
 
 
+def test_seeds_can_be_compared_but_not_read(workspace: Workspace, tmp_path):
+    seeds = [12345678987, 12345678987, 7]
+    recorded = []
+    for seed in seeds:
+        with workspace.replace(Artefact.TGT_DATA, config={"random_state": seed, "n": 1}):
+            pass
+        recorded.append(workspace.manifest(Artefact.TGT_DATA).config)
+    assert recorded[0] == recorded[1] == workspace.recorded({"random_state": seeds[0], "n": 1})
+    assert recorded[0] != recorded[2]
+    assert recorded[0] != Workspace(tmp_path / "other").recorded({"random_state": seeds[0], "n": 1})
+    assert "12345678987" not in str(recorded)
+    assert workspace.recorded({"random_state": None, "n": 1}) == {"random_state": None, "n": 1}
+    assert workspace.recorded({"n": 1}) == {"n": 1}
+
+
 def test_an_artefact_knows_what_it_was_made_from(workspace: Workspace):
     put(workspace, "one")
     data = workspace.manifest(Artefact.TGT_DATA)
