@@ -90,11 +90,11 @@ class DatetimeRelativeEncoding(Encoding):
         cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
     ) -> Self:
         """Fit dates, then intervals."""
-        assert isinstance(counts, RelativeCounts)
         dates = DatetimeEncoding.fit(counts, dtype, protection, rng)
+        between = counts.intervals if isinstance(counts, RelativeCounts) else None
         intervals = None
-        if counts.intervals is not None and dates.any_values:
-            intervals = NumericBinnedEncoding.fit(counts.intervals, pa.int64(), protection, rng)
+        if between is not None and dates.any_values:
+            intervals = NumericBinnedEncoding.fit(between, pa.int64(), protection, rng)
         is_known = intervals is not None and bool(intervals.atoms or intervals.edges)
         return cls(dtype=dtype, has_nulls=dates.has_nulls, dates=dates, intervals=intervals if is_known else None)
 

@@ -82,7 +82,15 @@ class Subjects:
         if context is None:
             return cls._in_order_of_appearance(values)
         assert context_key is not None
-        return cls._found_in(*_same_type(values, comparable(context[context_key]), key, context_key), key)
+        try:
+            values, known = _same_type(values, comparable(context[context_key]))
+        except pa.ArrowException:
+            raise InputError(
+                f"tgt_context_key: column {key!r} of tgt_data holds {events.schema.field(key).type}, and column "
+                f"{context_key!r} of ctx_data {context.schema.field(context_key).type}, which cannot be compared; "
+                "convert one of them to the type of the other"
+            ) from None
+        return cls._found_in(values, known, key)
 
     @classmethod
     def _in_order_of_appearance(cls, values: pa.Array) -> Self:
@@ -152,15 +160,9 @@ def comparable(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
-def _same_type(values: pa.Array, context: pa.Array, key: str, context_key: str) -> tuple[pa.Array, pa.Array]:
-    try:
-        common = _common_type(values.type, context.type)
-        return values.cast(common), context.cast(common)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        raise InputError(
-            f"tgt_context_key: column {key!r} of tgt_data holds {values.type} and column {context_key!r} of ctx_data "
-            f"{context.type}, which cannot be compared; convert one of them to the type of the other"
-        ) from None
+def _same_type(values: pa.Array, context: pa.Array) -> tuple[pa.Array, pa.Array]:
+    common = _common_type(values.type, context.type)
+    return values.cast(common), context.cast(common)
 
 
 def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
