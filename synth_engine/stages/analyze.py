@@ -94,8 +94,9 @@ def _target_statistics(
     known = {part: each for part, each in subjects.items() if each is not None}
     lengths = SequenceLengths()
     if known:
-        rng = generator(seed, "analyze lengths")
-        lengths = SequenceLengths.fit([each.lengths for each in known.values()], protection, rng)
+        summaries = (SequenceLengths.summarise(each.lengths) for each in known.values())
+        counts = reduce(lambda one, other: one.merge(other), summaries)
+        lengths = SequenceLengths.fit(counts, protection, generator(seed, "analyze lengths"))
     entities = {part: each.places for part, each in known.items()}
     return TableStatistics(
         columns=_fit_columns(table, entities, protection, (seed, "analyze"), progress),

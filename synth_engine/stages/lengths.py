@@ -1,7 +1,5 @@
 """Sequence lengths: what may be known of them, as a fitted record like an encoding. Shareable."""
 
-from collections.abc import Iterable
-from functools import reduce
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -38,16 +36,19 @@ class SequenceLengths(BaseModel):
     encoding: LengthEncoding | None = None
 
     @classmethod
-    def fit(cls, parts: Iterable[Lengths], protection: ValueProtection, rng: np.random.Generator) -> Self:
-        """Fit the lengths of all partitions.
+    def summarise(cls, lengths: Lengths) -> ValueCounts:
+        """Sensitive summary of the subjects of one partition: number of rows of each, zeros included."""
+        return NumericBinnedEncoding.summarise(pa.array(lengths, pa.int64()))
+
+    @classmethod
+    def fit(cls, counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> Self:
+        """Fit the lengths of all subjects.
 
         Args:
-            parts: Number of rows of each subject, zeros included; an array per partition.
+            counts: Summary of all partitions. Nothing else is looked at.
             protection: How many subjects must have a length.
             rng: Source of the random part of that.
         """
-        summaries = [NumericBinnedEncoding.summarise(pa.array(part, pa.int64())) for part in parts]
-        counts: ValueCounts = reduce(lambda one, other: one.merge(other), summaries)
         encoding, shown = _fit(counts, protection, rng)
         if not shown:
             return cls()
