@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -168,6 +169,28 @@ def test_in_a_flat_table_it_means_the_same_as_datetime(data):
     codes = absolute.encode(column)
     assert (relative.encode(column) == codes).all()
     assert relative.decode(codes, rng()).equals(absolute.decode(codes, rng()))
+
+
+@given(data=st.data(), n_parts=st.integers(1, 5))
+def test_any_partitioning_by_entity_gives_the_same_encoding(data, n_parts):
+    column = data.draw(columns(data.draw(st.sampled_from([*DATES, *TIMESTAMPS]))))
+    entities = owners(len(column), 4, 0)
+    part = entities % n_parts
+    parts = [
+        RELATIVE.summarise(column.filter(pa.array(part == each)), entities[part == each]) for each in range(n_parts)
+    ]
+    merged = reduce(lambda one, other: one.merge(other), parts)
+    protection = ValueProtection(enabled=data.draw(st.booleans()))
+    assert RELATIVE.fit(merged, column.type, protection, rng()) == RELATIVE.fit(
+        RELATIVE.summarise(column, entities), column.type, protection, rng()
+    )
+
+
+def test_a_summary_of_dates_alone_makes_plain_dates():
+    column = walks(np.full((N_SUBJECTS, N_EVENTS), DAY))
+    encoding = RELATIVE.fit(DATETIME.summarise(column, ENTITIES), column.type, ValueProtection(), rng())
+    assert encoding.intervals is None
+    assert encoding.cardinalities == encoding.dates.cardinalities
 
 
 def test_what_64_bits_cannot_hold_is_as_long_as_they_can():

@@ -2,6 +2,8 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import nullcontext
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from synth_engine import analyze, encode, split, train
 from synth_engine.domain import ArtefactError, InputError
 from synth_engine.workspace import Artefact, Workspace
+from synth_engine.workspace.staging import Staging
 from tests.stages.helpers import refused
 from tests.stages.subjects import RELATED, parts, statistics, tables
 from tests.workspace.helpers import tree
@@ -138,6 +141,33 @@ def test_statistics_of_a_former_context_are_not_taken(root: str):
             analyze(workspace_dir=root)
     with pytest.raises(ArtefactError, match=r"ModelStore/.*run analyze again"):
         encode(workspace_dir=root)
+
+
+@pytest.mark.parametrize("last", range(5))
+def test_a_split_that_was_cut_short_is_whole_or_told(root: str, monkeypatch: pytest.MonkeyPatch, last: int):
+    """Four artefacts take their places one after the other; here the run dies after the first `last` of them."""
+    subjects, events = tables(LENGTHS["mixed"])
+    split(events, ctx_data=subjects, workspace_dir=root, **RELATED)
+    publish, published = Staging.publish, []
+
+    def dying(staging: Staging, names: Iterable[str]) -> None:
+        if len(published) == last:
+            raise KeyboardInterrupt
+        publish(staging, names)
+        published.append(staging)
+
+    monkeypatch.setattr(Staging, "publish", dying)
+    with pytest.raises(KeyboardInterrupt) if last < 4 else nullcontext():
+        split(events[:30], ctx_data=subjects, random_state=1, workspace_dir=root, **RELATED)
+    monkeypatch.setattr(Staging, "publish", publish)
+    if last in {1, 2, 3}:
+        with pytest.raises(ArtefactError, match=r"run split again"):
+            analyze(workspace_dir=root)
+        return
+    analyze(value_protection=False, workspace_dir=root)
+    encode(workspace_dir=root)
+    codes = [table for role in ("trn", "val") for table in parts(root, Artefact.ENCODED_DATA, role)]
+    assert sum(sum(table["length"].to_pylist()) for table in codes) == (len(events) if last == 0 else 30)
 
 
 # --- kinds of keys ----------------------------------------------------------------------------------------------------
