@@ -27,6 +27,8 @@ def summary_of(workspace_dir: str, stages: Collection[str], output: str | None =
     lines: list[tuple[str, str]] = []
     for artefact, (title, told) in _TOLD.items():
         if artefact.made_by in stages:
+            if artefact is Artefact.CTX_DATA and not workspace.has(artefact):
+                continue
             made = workspace.manifest(artefact)
             where = f"{_size(made.total_bytes)} in {workspace_dir.rstrip('/')}/{artefact.folder}"
             lines += _wrapped(title, [*told(made), where])
@@ -81,6 +83,7 @@ def _size(n_bytes: float) -> str:
 
 _TOLD: dict[Artefact, tuple[str, Callable[[Manifest], list[str]]]] = {
     Artefact.TGT_DATA: ("Original rows", _original),
+    Artefact.CTX_DATA: ("Context rows", _original),
     Artefact.TGT_STATS: ("Statistics", _statistics),
     Artefact.ENCODED_DATA: ("Encoded rows", _all_rows),
     Artefact.MODEL_DATA: ("Model", _model),

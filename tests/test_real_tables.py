@@ -9,6 +9,7 @@ import pytest
 from synth_engine import analyze, encode, generate, split, train
 from synth_engine.io import read_table
 from synth_engine.summary import synthetic_table
+from synth_engine.workspace import Artefact, Workspace
 
 # File, epochs, and the largest mean distance (total variation) between marginals that so few epochs must reach.
 # Held-out rows of these tables differ from training rows by 0.01 to 0.03, an untrained model by more than 0.3.
@@ -64,3 +65,36 @@ def distance(one: pd.Series, other: pd.Series) -> float:
         )
     shares = [values.value_counts(normalize=True, dropna=False) for values in (one, other)]
     return float(shares[0].sub(shares[1], fill_value=0).abs().sum() / 2)
+
+
+def test_baseball_players_and_their_seasons(shared_data: Path, tmp_path):
+    """Two related tables up to their codes: all players, all seasons in their order, and lengths as they are."""
+    players, batting = (read_table(shared_data / f"{name}.csv.gz") for name in ("players", "batting"))
+    root = str(tmp_path)
+    split(
+        batting,
+        ctx_data=players,
+        ctx_primary_key="id",
+        tgt_context_key="players_id",
+        n_partitions=3,
+        workspace_dir=root,
+    )
+    analyze(workspace_dir=root, random_state=0)
+    encode(workspace_dir=root)
+    workspace = Workspace(root)
+    codes = workspace.read(Artefact.ENCODED_DATA)
+    assert codes.rows("trn") + codes.rows("val") == players.num_rows
+    lengths = workspace.read(Artefact.TGT_STATS).json("stats.json")["seq_len"]
+    seasons = batting.to_pandas().groupby("players_id").size()
+    assert (lengths["min"], lengths["median"]) == (0, 3)  # 189 players never batted
+    assert (seasons >= lengths["max"]).sum() >= 5
+    assert (seasons > lengths["max"]).mean() < 0.001
+    data, kept = workspace.read(Artefact.TGT_DATA), 0
+    for part in data.parts("trn") + data.parts("val"):
+        frame, beside = data.table(part).to_pandas(), codes.table(part)
+        frame = frame[frame.groupby("players_id").cumcount() < lengths["max"]]
+        assert (frame.groupby("players_id")["year"].diff().dropna() >= 0).all()
+        assert beside["length"].to_pandas().sum() == len(frame)
+        assert beside["events"].combine_chunks().offsets.to_pylist()[-1] == len(frame)
+        kept += len(frame)
+    assert kept == seasons.clip(upper=lengths["max"]).sum()

@@ -46,6 +46,10 @@ def run(  # noqa: PLR0913, PLR0917
     output: opt.Output = None,
     primary_key: opt.PrimaryKey = None,
     encoding: opt.Encodings = None,
+    context: opt.Context = None,
+    context_primary_key: opt.ContextPrimaryKey = None,
+    context_key: opt.ContextKey = None,
+    context_encoding: opt.ContextEncodings = None,
     no_value_protection: opt.Unprotected = False,
     trn_val_split: opt.Share = 0.8,
     model: opt.Model = None,
@@ -63,9 +67,23 @@ def run(  # noqa: PLR0913, PLR0917
     debug: opt.Debug = False,
 ) -> None:
     """All five stages: from TABLE to synthetic rows."""
+    if context is not None or context_key is not None:  # before hours of work that end there
+        raise NotImplementedError(
+            "the model of sequences and their context is not available yet, so --context and --context-key can be used "
+            "with synth split, analyze and encode only; leave them out"
+        )
     # A seed would undo the protection by which values it drops, so it does not reach a stage that protects.
     settings = {
-        "split": for_split(primary_key, encoding, n_partitions, trn_val_split, seed),
+        "split": for_split(
+            primary_key,
+            encoding,
+            context_primary_key,
+            context_key,
+            context_encoding,
+            n_partitions,
+            trn_val_split,
+            seed,
+        ),
         "analyze": for_analyze(no_value_protection, seed if no_value_protection else None),
         "encode": {},
         "train": for_train(
@@ -78,19 +96,25 @@ def run(  # noqa: PLR0913, PLR0917
 
 
 @app.command(cls=Command)
-def split(
+def split(  # noqa: PLR0913, PLR0917
     table: opt.Table,
     workspace: opt.Workspace = _WORKSPACE,
     primary_key: opt.PrimaryKey = None,
     encoding: opt.Encodings = None,
+    context: opt.Context = None,
+    context_primary_key: opt.ContextPrimaryKey = None,
+    context_key: opt.ContextKey = None,
+    context_encoding: opt.ContextEncodings = None,
     trn_val_split: opt.Share = 0.8,
     n_partitions: opt.Partitions = 1,
     seed: opt.SplitSeed = 0,
     debug: opt.Debug = False,
 ) -> None:
-    """Stage 1: read TABLE, and divide its rows into those to learn from and those to check with."""
-    settings = {"split": for_split(primary_key, encoding, n_partitions, trn_val_split, seed)}
-    run_stages(settings, workspace, table=table)
+    """Stage 1: read TABLE, and divide its rows, or its subjects, into those to learn from and those to check with."""
+    settings = for_split(
+        primary_key, encoding, context_primary_key, context_key, context_encoding, n_partitions, trn_val_split, seed
+    )
+    run_stages({"split": settings}, workspace, table=table, context=context)
 
 
 @app.command(cls=Command)

@@ -6,7 +6,7 @@ import typer
 
 from synth_engine.domain import ModelEncodingType
 
-_COLUMNS, _PRIVACY, _TRAINING, _ROWS = "Columns", "Privacy", "Training", "Synthetic rows"
+_COLUMNS, _CONTEXT, _PRIVACY, _TRAINING, _ROWS = "Columns", "Context", "Privacy", "Training", "Synthetic rows"
 _TYPES = [kind.value for kind in ModelEncodingType if kind.value.startswith(("AUTO", "TABULAR"))]
 
 Table = Annotated[
@@ -62,6 +62,36 @@ PrimaryKey = Annotated[
         help="The column that identifies a row. It is not learned; synthetic rows get new keys.",
         metavar="COLUMN",
         rich_help_panel=_COLUMNS,
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        help="Table of the subjects whose events TABLE holds, such as the customers of orders; a file like TABLE.",
+        metavar="TABLE",
+        rich_help_panel=_CONTEXT,
+    ),
+]
+ContextPrimaryKey = Annotated[
+    str | None,
+    typer.Option(help="The column that identifies a row of it.", metavar="COLUMN", rich_help_panel=_CONTEXT),
+]
+ContextKey = Annotated[
+    str | None,
+    typer.Option(
+        help="The column of TABLE that says whom a row belongs to. Goes without --context as well.",
+        metavar="COLUMN",
+        rich_help_panel=_CONTEXT,
+    ),
+]
+ContextEncodings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context-encoding",
+        help="The same as --encoding, for a column of the context.",
+        metavar="COLUMN=TYPE",
+        rich_help_panel=_CONTEXT,
     ),
 ]
 Encodings = Annotated[

@@ -13,7 +13,12 @@ from synth_engine.terminal import TerminalProgress
 
 
 def run_stages(
-    settings: dict[str, dict[str, Any]], workspace: str, *, table: str | None = None, output: str | None = None
+    settings: dict[str, dict[str, Any]],
+    workspace: str,
+    *,
+    table: str | None = None,
+    context: str | None = None,
+    output: str | None = None,
 ) -> None:
     """Run some of the five stages.
 
@@ -21,15 +26,17 @@ def run_stages(
         settings: Arguments of each verb, by its name, in the order in which they run.
         workspace: Where their artefacts are.
         table: What `split` reads.
+        context: What it reads as the context table.
         output: Where the synthetic rows are written as well.
     """
     from synth_engine import stages
 
-    data = [] if table is None else [read_table(table)]
+    sources = {"tgt_data": table, "ctx_data": context}
+    data = {name: read_table(path) for name, path in sources.items() if path is not None}
     with TerminalProgress() as progress:
         for name, arguments in settings.items():
             verb: Callable[..., None] = getattr(stages, name)
-            verb(*data, **arguments, workspace_dir=workspace, update_progress=progress)
+            verb(**data, **arguments, workspace_dir=workspace, update_progress=progress)
             data.clear()
     if output is not None:
         write_table(synthetic_table(workspace), output)

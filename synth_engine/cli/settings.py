@@ -8,12 +8,22 @@ Settings = dict[str, Any]
 
 
 def for_split(
-    primary_key: str | None, encoding: list[str] | None, n_partitions: int, trn_val_split: float, seed: int | None
+    primary_key: str | None,
+    encoding: list[str] | None,
+    context_primary_key: str | None,
+    context_key: str | None,
+    context_encoding: list[str] | None,
+    n_partitions: int,
+    trn_val_split: float,
+    seed: int | None,
 ) -> Settings:
     """Arguments of `split`."""
     settings: Settings = {
         "tgt_primary_key": primary_key,
-        "tgt_encoding_types": _encodings(encoding or []),
+        "ctx_primary_key": context_primary_key,
+        "tgt_context_key": context_key,
+        "tgt_encoding_types": _encodings(encoding or [], "--encoding"),
+        "ctx_encoding_types": _encodings(context_encoding or [], "--context-encoding"),
         "n_partitions": n_partitions,
         "trn_val_split": trn_val_split,
         "random_state": seed,
@@ -85,13 +95,13 @@ def _device(device: str | None) -> Settings:
     return {"device": device}
 
 
-def _encodings(items: list[str]) -> dict[str, str]:
+def _encodings(items: list[str], option: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in items:
         column, separator, kind = item.rpartition("=")
         if not separator:
-            raise InputError(f"--encoding: expected COLUMN=TYPE, found {item!r}")
+            raise InputError(f"{option}: expected COLUMN=TYPE, found {item!r}")
         if column in found:
-            raise InputError(f"--encoding: expected every column once, found {column!r} again")
+            raise InputError(f"{option}: expected every column once, found {column!r} again")
         found[column] = kind
     return found

@@ -2,6 +2,10 @@
 
 A fitted encoding is a frozen pydantic model; its JSON is what ``stats.json`` holds. It is shareable: nothing about
 fewer entities than value protection asks for may be in it.
+
+Nearly all encodings look at values alone. A relative one needs to know as well where sequences begin. So stages encode
+and decode by `encode_events` and `decode_events`, which are told whom each row belongs to: a sequence is a run of rows
+of one entity. An encoding to which that does not matter leaves them as they are.
 """
 
 from abc import ABC, abstractmethod
@@ -19,6 +23,8 @@ from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
 Codes = npt.NDArray[np.int32]
+Entities = npt.NDArray[np.int64]
+"""Whom each row belongs to, as any integers; rows of one entity lie next to each other."""
 
 
 class Encoding(BaseModel, ABC):
@@ -26,7 +32,7 @@ class Encoding(BaseModel, ABC):
 
     Every encoding reserves a code for null, whether or not nulls were seen: any value whatsoever can be encoded.
 
-    Laws (tested for every registered encoding):
+    Laws (tested for every registered encoding, for rows and for events):
         - ``0 <= code < cardinality`` for any value of a fitting type, also unseen ones, unless `canonical` refuses it;
         - ``encode(decode(codes, rng)) == codes`` for codes that encode real values, those of null and rare left out;
         - ``decode`` gives exactly ``dtype``, and null only for the codes of null and rare;
@@ -76,6 +82,19 @@ class Encoding(BaseModel, ABC):
     @abstractmethod
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Values of type `dtype`, for codes of shape (rows, sub-columns)."""
+
+    def encode_events(self, values: pa.Array, entities: Entities | None) -> Codes:
+        """The same as `encode`, for values that are events of sequences.
+
+        Args:
+            values: The column, sequence by sequence.
+            entities: Whom each row belongs to; None where every row is a sequence of its own, as `encode` takes it.
+        """
+        return self.encode(values)
+
+    def decode_events(self, codes: Codes, entities: Entities | None, rng: np.random.Generator) -> pa.Array:
+        """Inverse of `encode_events`."""
+        return self.decode(codes, rng)
 
     @abstractmethod
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:

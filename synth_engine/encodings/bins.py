@@ -31,11 +31,14 @@ class TickCounts:
         ticks: Distinct ticks.
         rows: Number of rows of each.
         entities: Number of entities of each; never more than there are.
+        one_each: Number of entities that stand for each, where each stands for one of its rows only; adds up to no more
+            than there are.
     """
 
     ticks: Ticks
     rows: Counts
     entities: Counts
+    one_each: Counts
 
     @classmethod
     def of(cls, counts: ValueCounts, scale: Scale, bounds: tuple[Any, Any]) -> Self:
@@ -45,11 +48,12 @@ class TickCounts:
         # Values of one tick may have holders in common; each of these numbers counts nobody twice.
         surely = [np.add.reduceat(ends, starts) for ends in (counts.lowest, counts.highest)]
         entities = np.maximum.reduce([*surely, np.maximum.reduceat(counts.entities, starts)])
-        return cls(ticks[starts], np.add.reduceat(counts.rows, starts), entities)
+        added = [np.add.reduceat(each, starts) for each in (counts.rows, counts.contributions[0])]
+        return cls(ticks[starts], added[0], entities, added[1])
 
     def where(self, keep: Mask) -> Self:
         """Some of the ticks."""
-        return type(self)(self.ticks[keep], self.rows[keep], self.entities[keep])
+        return type(self)(self.ticks[keep], self.rows[keep], self.entities[keep], self.one_each[keep])
 
 
 def popular(counts: TickCounts, threshold: int) -> Mask:
@@ -84,7 +88,8 @@ def bin_edges(counts: TickCounts, n_bins: int, protection: ValueProtection, rng:
     """Edges of bins with about equally many entities, finer at both ends; empty where there are too few entities.
 
     A bin reaches from its edge up to, not including, the next; the last edge belongs to the last bin. With protection
-    an edge is the roundest number of an interval with the values of at least `MINIMUM_ENTITIES` entities.
+    an edge is the roundest number of an interval with the values of at least `MINIMUM_ENTITIES` different entities:
+    those of one entity, however many, count once.
 
     Args:
         counts: The ticks that are not atoms.
@@ -93,13 +98,15 @@ def bin_edges(counts: TickCounts, n_bins: int, protection: ValueProtection, rng:
         rng: Source of the random part of that number.
     """
     threshold, spread = protection.threshold(rng), MINIMUM_ENTITIES if protection.enabled else 0
-    total = int(counts.entities.sum())
-    if total < threshold + spread:
+    weights = counts.one_each if protection.enabled else counts.entities
+    total, n_different = int(counts.entities.sum()), int(weights.sum())
+    if n_different < threshold + spread:
         return counts.ticks[:0]
-    ranks = _ranks(total, n_bins, 2 * threshold if protection.enabled else 1)
+    per_bin = 2 * threshold * total / n_different if protection.enabled else 1
+    ranks = _among(weights, counts.entities, _ranks(total, n_bins, per_bin))
     # The interval lies around a rank in the middle, and beside a rank at an end.
-    around = np.clip([ranks - spread, ranks + spread], 1, total)
-    first, last = counts.ticks[np.searchsorted(np.cumsum(counts.entities), around)]
+    around = np.clip([ranks - spread, ranks + spread], 1, n_different)
+    first, last = counts.ticks[np.searchsorted(np.cumsum(weights), around)]
     edges = sorted({roundest(*ends) for ends in zip(first.tolist(), last.tolist(), strict=True)})
     return np.array(edges if len(edges) > 1 else edges * 2, counts.ticks.dtype)
 
@@ -116,7 +123,14 @@ def every_tick(bounds: tuple[Any, Any], tick_type: Any) -> Ticks | None:
     return np.array([*range(low, high + 1), high], tick_type)
 
 
-def _ranks(total: int, n_bins: int, per_bin: int) -> npt.NDArray[np.float64]:
+def _among(weights: Counts, entities: Counts, ranks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Ranks by the number of entities as ranks by weight; the same where these are the same."""
+    reached = np.concatenate([[0], np.cumsum(entities)])
+    among: npt.NDArray[np.float64] = np.interp(ranks, reached, np.concatenate([[0], np.cumsum(weights)]))
+    return among
+
+
+def _ranks(total: int, n_bins: int, per_bin: float) -> npt.NDArray[np.float64]:
     """Ranks of the values at which bins begin, and of the last value; ranks count from 1."""
     n_bins = int(np.clip(total // per_bin, 1, max(n_bins, 1)))
     even = total * np.arange(n_bins + 1) / n_bins

@@ -42,6 +42,11 @@ def to_units(values: pa.Array) -> pa.Array:
     return units
 
 
+def from_units(units: pa.Array, dtype: pa.DataType) -> pa.Array:
+    """Inverse of `to_units`."""
+    return units.cast(pa.int32()).cast(dtype) if pa.types.is_date32(dtype) else units.cast(dtype)
+
+
 def to_ms(units: Integers, dtype: pa.DataType) -> Integers:
     """Milliseconds; what is finer is cut off."""
     per_day = units_per_day(dtype)

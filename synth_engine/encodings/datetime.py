@@ -19,6 +19,7 @@ from synth_engine.encodings.calendar import (
     days_of,
     first_days,
     from_ms,
+    from_units,
     roundest_day,
     to_ms,
     to_units,
@@ -119,8 +120,7 @@ class DatetimeEncoding(Encoding):
             in_ms += codes[:, place].astype(np.int64) * TIME_PARTS[part][0]
         in_ms = np.clip(in_ms, self.low, self.high)
         within = rng.integers(0, units_per_ms(self.dtype), len(codes)) if self.below_ms else np.zeros_like(in_ms)
-        units = pa.array(from_ms(in_ms, within, self.dtype), mask=codes[:, 0] == 0)
-        return units.cast(pa.int32()).cast(self.dtype) if pa.types.is_date32(self.dtype) else units.cast(self.dtype)
+        return from_units(pa.array(from_ms(in_ms, within, self.dtype), mask=codes[:, 0] == 0), self.dtype)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Null where there was none."""

@@ -14,6 +14,7 @@ from synth_engine.domain import InputError, ModelEncodingType
 from synth_engine.encodings.base import Encoding
 from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.datetime import DatetimeEncoding
+from synth_engine.encodings.datetime_relative import DatetimeRelativeEncoding
 from synth_engine.encodings.numeric_auto import NumericAuto
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_digit import NumericDigitEncoding
@@ -43,7 +44,12 @@ class Fitter(Protocol):
 
 
 AnyEncoding = Annotated[
-    CategoricalEncoding | NumericDiscreteEncoding | NumericBinnedEncoding | NumericDigitEncoding | DatetimeEncoding,
+    CategoricalEncoding
+    | NumericDiscreteEncoding
+    | NumericBinnedEncoding
+    | NumericDigitEncoding
+    | DatetimeEncoding
+    | DatetimeRelativeEncoding,
     Field(discriminator="encoding_type"),
 ]
 
@@ -55,6 +61,7 @@ _FITTERS: tuple[Fitter, ...] = (
     NumericDiscreteEncoding,
     NumericBinnedEncoding,
     NumericDigitEncoding,
+    DatetimeRelativeEncoding,
 )
 _BY_TYPE = {item.type: item for item in _FITTERS}
 

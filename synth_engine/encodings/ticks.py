@@ -63,7 +63,9 @@ class Scale:
         """
         first, last = (int(pc.sum(beyond).as_py() or 0) for beyond in _beyond(counts.values, bounds))
         inside = slice(first, len(counts.values) - last)
-        values, weights = counts.values[inside], counts.entities[inside]
+        # With protection each entity has one say, without it every value has.
+        weights = counts.contributions[0] if protection.enabled else counts.entities
+        values, weights = counts.values[inside], weights[inside]
         share = _ENOUGH_SHARE if protection.enabled else 1.0
         scale = cls(dtype, _decimals(dtype, values, weights, share))
         if scale.decimals is None:

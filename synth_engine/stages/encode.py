@@ -1,18 +1,23 @@
 """encode: from raw partition files to partition files of integer codes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.domain import InputError, ProgressCallback
 from synth_engine.domain.progress import Progress
-from synth_engine.encodings import Encoding
+from synth_engine.encodings import Encoding, Entities
+from synth_engine.stages.original import Original
+from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
-from synth_engine.stages.table_schema import restore_types
-from synth_engine.workspace import Artefact, Workspace
-from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+from synth_engine.workspace import Artefact, Manifest, Workspace
+
+# Neither can be the name of a sub-column, for these have `__` in them.
+LENGTH, EVENTS = "length", "events"
 
 
 def encode(
@@ -24,6 +29,11 @@ def encode(
 
     Makes ``OriginalData/encoded-data``: one integer column per sub-column, named ``<column>__<sub-column>``.
 
+    With a context key there is one row per subject. It holds the codes of the context table's columns, where there is
+    one; then ``length``, the number of events; then ``events``, a list with a struct of codes for each event, in order.
+    A subject without events has an empty list; one with more than the protected maximum has the first of them.
+    Where the target has no columns but its keys, there is no ``events``.
+
     Args:
         workspace_dir: Path or fsspec URL of a workspace that was split and analyzed.
         update_progress: Called with the number of files done.
@@ -32,31 +42,87 @@ def encode(
         ArtefactError: a stage before this one has not run on the data that is there, or its files are damaged.
     """
     workspace = Workspace(workspace_dir)
-    data = workspace.read(Artefact.TGT_DATA)
-    stats = workspace.read(Artefact.TGT_STATS, made_from={Artefact.TGT_DATA: data.manifest})
-    statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
-    parts = data.parts(TRAINING) + data.parts(VALIDATION)
+    original = Original.read(workspace)
+    statistics, made = _read_statistics(workspace, original)
+    parts = original.target.parts
     progress = Progress(update_progress, "encode", total=len(parts), unit="files")
-    inputs = {Artefact.TGT_DATA: data.manifest, Artefact.TGT_STATS: stats.manifest}
-    with workspace.replace(Artefact.ENCODED_DATA, config={}, inputs=inputs) as writer:
+    with workspace.replace(Artefact.ENCODED_DATA, config={}, inputs=original.inputs | made) as writer:
         for name in parts:
-            table = restore_types(data.table(name), statistics.schema)
-            encoded = encode_table(table, statistics.columns)
+            encoded = statistics.encode(original, name)
             writer.write_table(name, encoded)
             progress.report(advance=1, file=name, rows=encoded.num_rows)
 
 
+@dataclass(frozen=True)
+class _Statistics:
+    """Statistics of the target and, where there is one, of the context table."""
+
+    target: TableStatistics
+    context: TableStatistics | None
+
+    def encode(self, original: Original, part: str) -> pa.Table:
+        """The codes of one partition."""
+        events, subjects = original.target.table(part), original.subjects(part)
+        if subjects is None:
+            return encode_table(events, self.target.columns)
+        encoded = {}
+        if original.context is not None and self.context is not None:
+            encoded = dict(_encode_columns(original.context.table(part), self.context.columns, None))
+        return pa.table(encoded | encode_events(events, subjects, self.target.columns, self.target.seq_len.max))
+
+
+def _read_statistics(workspace: Workspace, original: Original) -> tuple[_Statistics, dict[Artefact, Manifest]]:
+    about = workspace.read(Artefact.TGT_STATS, made_from={Artefact.TGT_DATA: original.target.data.manifest})
+    target = TableStatistics.model_validate(about.json(FILE_NAME))
+    if original.context is None:
+        return _Statistics(target, None), {Artefact.TGT_STATS: about.manifest}
+    beside = workspace.read(Artefact.CTX_STATS, made_from={Artefact.CTX_DATA: original.context.data.manifest})
+    workspace.read(Artefact.TGT_STATS, made_from={Artefact.CTX_STATS: beside.manifest})
+    context = TableStatistics.model_validate(beside.json(FILE_NAME))
+    made = {Artefact.TGT_STATS: about.manifest, Artefact.CTX_STATS: beside.manifest}
+    return _Statistics(target, context), made
+
+
 def encode_table(table: pa.Table, columns: Mapping[str, Encoding]) -> pa.Table:
     """Codes of every modelled column, in the smallest unsigned integers that hold them."""
-    encoded = {}
+    return pa.table(dict(_encode_columns(table, columns, None)))
+
+
+def encode_events(
+    events: pa.Table, subjects: Subjects, columns: Mapping[str, Encoding], longest: int
+) -> dict[str, pa.Array]:
+    """Number of events of each subject, and their codes as a list of structs.
+
+    Args:
+        events: Events, subject by subject.
+        subjects: Whom they belong to.
+        columns: Encodings of the events' columns.
+        longest: How many events of a subject are kept, the first ones.
+    """
+    if subjects.lengths.max(initial=0) > longest:
+        is_kept = subjects.ordinals < longest
+        events, subjects = events.filter(pa.array(is_kept)), Subjects(subjects.places[is_kept], subjects.size)
+    codes = dict(_encode_columns(events, columns, subjects.places))
+    lengths = pa.array(subjects.lengths.astype(np.uint32))
+    if not codes:
+        return {LENGTH: lengths}
+    # Not nullable: Parquet stores and reads nested columns faster without marks of what is null.
+    fields = [pa.field(name, pa.from_numpy_dtype(part.dtype), nullable=False) for name, part in codes.items()]
+    structs = pa.StructArray.from_arrays([pa.array(part) for part in codes.values()], fields=fields)
+    kind = pa.list_(pa.field("element", structs.type, nullable=False))
+    return {LENGTH: lengths, EVENTS: pa.ListArray.from_arrays(pa.array(subjects.offsets, pa.int32()), structs, kind)}
+
+
+def _encode_columns(
+    table: pa.Table, columns: Mapping[str, Encoding], entities: Entities | None
+) -> Iterator[tuple[str, npt.NDArray[np.unsignedinteger]]]:
     for name, encoding in columns.items():
         try:
-            codes = encoding.encode(table[name].combine_chunks())
+            codes = encoding.encode_events(table[name].combine_chunks(), entities)
         except InputError as error:
             raise InputError(f"column {name!r}: {error}") from None
         for place, (part, size) in enumerate(encoding.cardinalities.items()):
-            encoded[sub_column(name, part)] = codes[:, place].astype(np.min_scalar_type(size - 1))
-    return pa.table(encoded)
+            yield sub_column(name, part), codes[:, place].astype(np.min_scalar_type(size - 1))
 
 
 def sub_column(column: str, part: str) -> str:

@@ -1,10 +1,12 @@
-"""split: from the user's table to partition files of training and validation rows."""
+"""split: from the user's tables to partition files of training and validation rows."""
 
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from synth_engine.domain import (
     ArtefactError,
@@ -15,9 +17,9 @@ from synth_engine.domain import (
     SplitConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import generator
 from synth_engine.encodings import detect, fitter
-from synth_engine.stages.keys import is_key_type
+from synth_engine.stages.division import Division
+from synth_engine.stages.relations import Integers, Subjects, check_primary_key
 from synth_engine.stages.table_input import TableLike, check_storable, to_arrow
 from synth_engine.stages.unavailable import refuse
 from synth_engine.workspace import Artefact, ArtefactWriter, Workspace
@@ -42,22 +44,26 @@ def split(  # noqa: PLR0913
     update_progress: ProgressCallback | None = None,
     random_state: int | None = None,
 ) -> None:
-    """Split a table into training and validation rows, stored as partitioned Parquet files.
+    """Split a table, or two related ones, into training and validation rows, stored as partitioned Parquet files.
 
-    Makes ``OriginalData/tgt-data`` and ``OriginalData/tgt-meta``. Rows are shuffled; the same table and `random_state`
-    give the same files.
+    Makes ``OriginalData/tgt-data`` and ``OriginalData/tgt-meta`` and, with a context table, ``OriginalData/ctx-data``
+    and ``OriginalData/ctx-meta``. Subjects are shuffled; the same tables and `random_state` give the same files.
+
+    Subjects are the rows of the context table; without one the distinct context keys; without these the rows. All rows
+    of a subject are in one file, next to each other and in the order of the input. The files of both tables have the
+    same names, and their subjects the same order. A context row that nothing refers to is a sequence of length zero.
 
     Args:
         tgt_data: The table, as a pandas frame of any dtype backend or as a `pyarrow.Table`.
-        ctx_data: Context table; not available yet.
+        ctx_data: Table of the subjects whose events `tgt_data` holds; needs `ctx_primary_key` and `tgt_context_key`.
         tgt_primary_key: Column with a unique, non-null key per row; it is not modelled but made anew in generation.
-        ctx_primary_key: Key of the context table; not available yet.
-        tgt_context_key: Column that refers to the context table; not available yet.
+        ctx_primary_key: The same for the context table.
+        tgt_context_key: Column that tells whom a row belongs to; refers to `ctx_primary_key` where there is a context.
         model_type: ``TABULAR``; ``LANGUAGE`` is not available yet. None decides by the encoding types.
         tgt_encoding_types: Encoding type by column; columns that are not named have ``AUTO``.
-        ctx_encoding_types: The same for the context table; not available yet.
-        n_partitions: Number of files that the rows are spread over.
-        trn_val_split: Share of rows for training, between 0 and 1, both excluded.
+        ctx_encoding_types: The same for the context table.
+        n_partitions: Number of files that the subjects are spread over.
+        trn_val_split: Share of subjects for training, between 0 and 1, both excluded.
         workspace_dir: Path or fsspec URL of the workspace.
         update_progress: Called with the number of partitions done.
         random_state: Seed of the shuffle; None stands for 0.
@@ -77,55 +83,105 @@ def split(  # noqa: PLR0913
         trn_val_split=trn_val_split,
         random_state=random_state,
     )
-    refuse(
-        "split",
-        ctx_data=ctx_data,
-        ctx_primary_key=ctx_primary_key,
-        tgt_context_key=tgt_context_key,
-        ctx_encoding_types=ctx_encoding_types or None,  # naming no column says nothing
-        model_type=config.model_type if config.model_type == ModelType.LANGUAGE else None,
-    )
+    refuse("split", model_type=config.model_type if config.model_type == ModelType.LANGUAGE else None)
+    _check_combination(ctx_data is not None, config)
     workspace = Workspace(workspace_dir)
-    table = to_arrow(tgt_data, "tgt_data")
-    _check_primary_key(table, config.tgt_primary_key)
-    types = resolve_encoding_types(table.schema, config.tgt_encoding_types or {}, config.tgt_primary_key)
+    target, context, subjects = _source_tables(tgt_data, ctx_data, config)
     progress = Progress(update_progress, "split", total=config.n_partitions, unit="partitions")
-    settings = config.model_dump(mode="json")
-    # One inside the other: what can fail has been done when the two take their places, one right after the other.
-    with workspace.replace(Artefact.TGT_DATA, config=settings) as data:
-        try:
-            _write_data(data, table, config, progress)
-        except (pa.ArrowException, ArtefactError):
-            check_storable(table, "tgt_data")
-            raise
-        resolved = {"encoding_types": {name: str(kind) for name, kind in types.items()}}
-        with workspace.replace(Artefact.TGT_META, config=resolved, inputs={Artefact.TGT_DATA: data}) as meta:
-            meta.write_json("encoding-types.json", resolved["encoding_types"])
-            meta.write_json("keys.json", {"primary_key": config.tgt_primary_key, "context_key": None})
-            meta.write_bytes("schema.arrow", table.schema.serialize().to_pybytes())
+    seed = DEFAULT_SEED if config.random_state is None else config.random_state
+    division = Division.of(target.table.num_rows, subjects, config.trn_val_split, config.n_partitions, seed)
+    # One inside the other: what can fail has been done when all take their places, one right after the other.
+    with ExitStack() as stack:
+        data = stack.enter_context(workspace.replace(Artefact.TGT_DATA, config=config.model_dump(mode="json")))
+        _write_parts(data, target, division.rows, config.n_partitions, progress)
+        inputs = {Artefact.TGT_DATA: data}
+        if context is not None:
+            beside = stack.enter_context(workspace.replace(Artefact.CTX_DATA, config={}, inputs=inputs))
+            _write_parts(beside, context, division.subjects, config.n_partitions)
+            _write_meta(stack, workspace, Artefact.CTX_META, context, {Artefact.CTX_DATA: beside})
+            inputs = {**inputs, Artefact.CTX_DATA: beside}
+        _write_meta(stack, workspace, Artefact.TGT_META, target, inputs)
+    if context is None:  # that of a former split
+        workspace.remove(Artefact.CTX_META)
+        workspace.remove(Artefact.CTX_DATA)
+
+
+def _check_combination(has_context: bool, config: SplitConfig) -> None:
+    needed = {"ctx_primary_key": config.ctx_primary_key, "tgt_context_key": config.tgt_context_key}
+    missing = [name for name, value in needed.items() if value is None]
+    if has_context and missing:
+        raise InputError(
+            f"{missing[0]}: expected the name of a column beside ctx_data, found None; "
+            "the two tables are related by ctx_primary_key and tgt_context_key"
+        )
+    unused = [name for name in ("ctx_primary_key", "ctx_encoding_types") if getattr(config, name)]
+    if not has_context and unused:
+        raise InputError(f"{unused[0]}: there is no ctx_data that it could be about; pass that as well or leave it out")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A checked table of the user; `argument` is its name there."""
+
+    argument: str
+    table: pa.Table
+    types: dict[str, ModelEncodingType]
+    keys: dict[str, str | None]
+
+
+def _source_tables(
+    tgt_data: TableLike, ctx_data: TableLike | None, config: SplitConfig
+) -> tuple[_Source, _Source | None, Subjects | None]:
+    """Both tables, and whom the rows of the target belong to, if not each to itself."""
+    table = to_arrow(tgt_data, "tgt_data")
+    check_primary_key(table, config.tgt_primary_key, "tgt_primary_key")
+    keys = {"primary_key": config.tgt_primary_key, "context_key": config.tgt_context_key}
+    context = None
+    if ctx_data is not None:
+        beside = to_arrow(ctx_data, "ctx_data")
+        check_primary_key(beside, config.ctx_primary_key, "ctx_primary_key")
+        own = {"primary_key": config.ctx_primary_key, "context_key": None}
+        types = resolve_encoding_types(beside.schema, config.ctx_encoding_types or {}, own, "ctx")
+        context = _Source("ctx_data", beside, types, own)
+    subjects = None
+    if config.tgt_context_key is not None:
+        rows = None if context is None else context.table
+        subjects = Subjects.of(table, config.tgt_context_key, rows, config.ctx_primary_key)
+    types = resolve_encoding_types(table.schema, config.tgt_encoding_types or {}, keys)
+    return _Source("tgt_data", table, types, keys), context, subjects
 
 
 def resolve_encoding_types(
-    schema: pa.Schema, asked: dict[str, ModelEncodingType], primary_key: str | None
+    schema: pa.Schema, asked: Mapping[str, ModelEncodingType], keys: Mapping[str, str | None], table: str = "tgt"
 ) -> dict[str, ModelEncodingType]:
-    """The encoding type of every modelled column, AUTO resolved by the Arrow type."""
+    """The encoding type of every modelled column, AUTO resolved by the Arrow type.
+
+    Args:
+        schema: Schema of the table.
+        asked: Encoding type by column.
+        keys: Columns that are not modelled, by what they are.
+        table: ``tgt`` or ``ctx``, for errors.
+    """
     unknown = sorted(set(asked) - set(schema.names))
     if unknown:
         raise InputError(
-            f"tgt_encoding_types: expected columns of the table, found {unknown[0]!r}; leave it out or correct its name"
+            f"{table}_encoding_types: expected columns of the table, found {unknown[0]!r}; "
+            "leave it out or correct its name"
         )
-    if primary_key in asked:
-        raise InputError(f"tgt_encoding_types: {primary_key!r} is the primary key, which is not modelled; leave it out")
+    for kind, key in keys.items():
+        if key in asked:
+            what = kind.replace("_", " ")
+            raise InputError(f"{table}_encoding_types: {key!r} is the {what}, which is not modelled; leave it out")
     types = {}
     for field in schema:
-        if field.name == primary_key:
+        if field.name in keys.values():
             continue
         try:
             types[field.name] = _resolve(field.type, asked.get(field.name, ModelEncodingType.AUTO))
         except InputError as error:
-            raise InputError(f"tgt_data: column {field.name!r}: {error}") from None
+            raise InputError(f"{table}_data: column {field.name!r}: {error}") from None
         except NotImplementedError as error:
-            raise NotImplementedError(f"tgt_encoding_types: column {field.name!r}: {error}") from None
+            raise NotImplementedError(f"{table}_encoding_types: column {field.name!r}: {error}") from None
     return types
 
 
@@ -140,50 +196,34 @@ def _resolve(dtype: pa.DataType, asked: ModelEncodingType) -> ModelEncodingType:
     return asked
 
 
-def _check_primary_key(table: pa.Table, key: str | None) -> None:
-    if key is None:
-        return
-    if key not in table.column_names:
-        raise InputError(f"tgt_primary_key: expected a column of the table, found {key!r}; correct the name")
-    column = table[key]
-    if not is_key_type(column.type):
-        raise InputError(
-            f"tgt_primary_key: column {key!r} must be text or numbers, found {column.type}; "
-            "convert it to text, or leave tgt_primary_key out"
-        )
-    n_nulls = pc.sum(pc.is_null(column, nan_is_null=True)).as_py() or 0
-    if n_nulls:
-        raise InputError(
-            f"tgt_primary_key: column {key!r} must not have nulls, found {n_nulls}; drop or fill these rows"
-        )
-    repeated = table.num_rows - _count_distinct(column)
-    if repeated:
-        raise InputError(
-            f"tgt_primary_key: column {key!r} must be unique, found {repeated} repeated value(s); "
-            "remove the duplicates or choose another key"
-        )
+def _write_parts(
+    writer: ArtefactWriter,
+    source: _Source,
+    rows_of: Callable[[int, str], Integers],
+    n_partitions: int,
+    progress: Progress | None = None,
+) -> None:
+    try:
+        for part in range(n_partitions):
+            for role in (TRAINING, VALIDATION):
+                writer.write_table(part_name(part, role), source.table.take(pa.array(rows_of(part, role))))
+            if progress is not None:
+                progress.report(advance=1, rows=source.table.num_rows)
+    except (pa.ArrowException, ArtefactError):
+        check_storable(source.table, source.argument)
+        raise
 
 
-def _count_distinct(column: pa.ChunkedArray) -> int:
-    if len(column) == 0:
-        return 0
-    if isinstance(column.type, pa.BaseExtensionType):
-        column = column.cast(column.type.storage_type)
-    elif pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return int(pc.count_distinct(column).as_py())
-
-
-def _write_data(writer: ArtefactWriter, table: pa.Table, config: SplitConfig, progress: Progress) -> None:
-    seed = DEFAULT_SEED if config.random_state is None else config.random_state
-    order = generator(seed, "split").permutation(table.num_rows)
-    # Up, so that a single row is there to learn from; but not for what floating point adds to 0.55 * 100.
-    n_training = int(np.ceil(np.round(table.num_rows * config.trn_val_split, 6)))
-    rows_of = {
-        TRAINING: np.array_split(order[:n_training], config.n_partitions),
-        VALIDATION: np.array_split(order[n_training:], config.n_partitions),
-    }
-    for part in range(config.n_partitions):
-        for role, parts in rows_of.items():
-            writer.write_table(part_name(part, role), table.take(pa.array(parts[part])))
-        progress.report(advance=1, rows=table.num_rows)
+def _write_meta(
+    stack: ExitStack,
+    workspace: Workspace,
+    artefact: Artefact,
+    source: _Source,
+    inputs: Mapping[Artefact, ArtefactWriter],
+) -> None:
+    types: dict[str, Any] = {name: str(kind) for name, kind in source.types.items()}
+    config = {"encoding_types": types}
+    meta = stack.enter_context(workspace.replace(artefact, config=config, inputs=dict(inputs)))
+    meta.write_json("encoding-types.json", types)
+    meta.write_json("keys.json", source.keys)
+    meta.write_bytes("schema.arrow", source.table.schema.serialize().to_pybytes())

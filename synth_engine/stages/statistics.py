@@ -5,16 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain.arrow_types import schema_from_text
 from synth_engine.encodings import AnyEncoding
-
-
-class SequenceLengths(BaseModel):
-    """Rows per subject; 1 throughout for a flat table."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    min: int = 1
-    max: int = 1
-    median: int = 1
+from synth_engine.stages.lengths import SequenceLengths
 
 
 class Keys(BaseModel):
@@ -27,7 +18,12 @@ class Keys(BaseModel):
 
 
 class TableStatistics(BaseModel):
-    """Everything that encoding, training and generation need to know of a table."""
+    """Everything that encoding, training and generation need to know of a table.
+
+    Records are what the model learns from and what is generated one by one: subjects where the table has a context key,
+    rows otherwise. `is_sequential` says that their number of rows has to be modelled: it is not one for everybody, as
+    far as that may be known.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -55,6 +55,7 @@ def train(  # noqa: PLR0913
     Raises:
         ArtefactError: a stage before this one has not run on the data that is there, or its files are damaged.
         InputError: an argument that cannot be used, named in the message.
+        NotImplementedError: a parameter, or a kind of table, that is not available yet.
         TrainingStoppedError: the loss stopped being finite before there was any model to keep.
     """
     config = TrainConfig.of(
@@ -83,8 +84,9 @@ def train(  # noqa: PLR0913
     made_from = {Artefact.TGT_STATS: stats.manifest}
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)
-    encoded = workspace.read(Artefact.ENCODED_DATA, made_from=made_from)
     statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
+    _refuse_sequences(statistics)
+    encoded = workspace.read(Artefact.ENCODED_DATA, made_from=made_from)
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
     saver = ModelSaver(workspace, config, inputs, upload_model_data_callback)
     train_tabular(statistics, encoded, config, target, saver, update_progress)
@@ -103,3 +105,11 @@ def _refuse_unavailable(config: TrainConfig) -> None:
         differential_privacy=config.differential_privacy,
         model_state_strategy=None if config.model_state_strategy == ModelStateStrategy.reset else "set",
     )
+
+
+def _refuse_sequences(statistics: TableStatistics) -> None:
+    if statistics.keys.context_key is not None:
+        raise NotImplementedError(
+            f"train: rows are related by tgt_context_key ({statistics.keys.context_key!r}), and the model of sequences "
+            "and their context is not available yet; split a table without tgt_context_key"
+        )

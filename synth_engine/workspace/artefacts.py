@@ -8,7 +8,10 @@ class Artefact(Enum):
 
     TGT_DATA = ("OriginalData/tgt-data", "split")
     TGT_META = ("OriginalData/tgt-meta", "split")
+    CTX_DATA = ("OriginalData/ctx-data", "split")
+    CTX_META = ("OriginalData/ctx-meta", "split")
     TGT_STATS = ("ModelStore/tgt-stats", "analyze")
+    CTX_STATS = ("ModelStore/ctx-stats", "analyze")
     ENCODED_DATA = ("OriginalData/encoded-data", "encode")
     MODEL_DATA = ("ModelStore/model-data", "train")
     SYNTHETIC_DATA = ("SyntheticData", "generate")

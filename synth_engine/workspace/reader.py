@@ -54,9 +54,9 @@ class ArtefactReader:
         """Content of a JSON file."""
         return json.loads(self.bytes(name))
 
-    def table(self, name: str) -> pa.Table:
-        """Content of a Parquet file."""
-        return pq.read_table(pa.BufferReader(self.bytes(name)))
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Content of a Parquet file; None stands for all its columns."""
+        return pq.read_table(pa.BufferReader(self.bytes(name)), columns=columns)
 
     def parts(self, role: str | None = None) -> list[str]:
         """Names of the partition files of a role (``trn``, ``val``), in order."""

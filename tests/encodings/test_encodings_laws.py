@@ -1,4 +1,7 @@
-"""The laws of `synth_engine.encodings.base.Encoding`, over every registered encoding and every Arrow type it takes."""
+"""The laws of `synth_engine.encodings.base.Encoding`, over every registered encoding and every Arrow type it takes.
+
+Those for events are in `test_encodings_events`.
+"""
 
 import json
 

@@ -200,7 +200,7 @@ def test_edges_of_a_continuous_column_are_nobodys_values():
 
 @by_encoding
 def test_one_entity_with_a_thousand_rows_is_one(by):
-    if by.type == Kind.TABULAR_DATETIME:
+    if by.type.startswith("TABULAR_DATETIME"):
         common, secret, dtype = [10, 11, 12], 86_400 * 4_000, pa.timestamp("s")
     else:
         common, secret, dtype = [10, 11, 12], 987_654_321, pa.int64()
@@ -216,14 +216,42 @@ def test_one_entity_with_a_thousand_rows_is_one(by):
 
 @by_encoding
 def test_one_entity_with_a_thousand_different_rows_is_one(by):
-    dtype = pa.timestamp("s") if by.type == Kind.TABULAR_DATETIME else pa.int64()
+    dtype = pa.timestamp("s") if by.type.startswith("TABULAR_DATETIME") else pa.int64()
     values = [10, 11, 12] * 100 + [900_000_000 + 1_001 * step for step in range(1_000)]
     entities = np.array([*range(300), *[7_777] * 1_000])
     for seed in range(5):
         encoding = by.fit(by.summarise(pa.array(values).cast(dtype), entities), dtype, ValueProtection(), rng(seed))
         facts = encoding.model_dump()
+        facts |= facts.get("dates", {})
         ends = [facts.get("high", 0), *map(int, published(encoding))]
         assert max(ends) <= 12 if dtype == pa.int64() else max(ends) < 86_400_000
+
+
+def test_one_entity_with_many_values_inside_the_range_shapes_neither_edges_nor_precision():
+    common, many = rng(6).integers(0, 1_000, 400).astype(float), np.round(rng(7).uniform(500.1, 500.9, 20_000), 3)
+    column, entities = pa.array(np.append(common, many)), np.append(np.arange(400), np.full(20_000, 7_777))
+    by = fitter(Kind.TABULAR_NUMERIC_BINNED)
+    for seed in range(5):
+        encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng(seed))
+        assert encoding.decimals == 0
+    column = pa.array(np.append(common + rng(8).random(400), many))
+    for seed in range(5):
+        encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng(seed))
+        assert not [edge for edge in encoding.edges if 500 < edge < 501]
+        without = by.fit(by.summarise(column[:400]), column.type, ValueProtection(), rng(seed))
+        assert len(encoding.edges) <= len(without.edges)
+
+
+@pytest.mark.parametrize("n_rows", [1, 7, 50])
+def test_every_edge_has_the_values_of_enough_entities_around_it(n_rows):
+    """The edges of a bin and the two beside it span the values of many people, however many rows each has."""
+    entities = np.repeat(np.arange(1_000), n_rows)
+    values = np.repeat(rng(9).lognormal(5, 1, 1_000), n_rows) + rng(10).normal(0, 0.01, 1_000 * n_rows)
+    by = fitter(Kind.TABULAR_NUMERIC_BINNED)
+    encoding = by.fit(by.summarise(pa.array(values), entities), pa.float64(), ValueProtection(), rng())
+    assert len(encoding.edges) > 20
+    for low, high in zip(encoding.edges[:-2], encoding.edges[2:], strict=True):
+        assert len(set(entities[(values >= low) & (values <= high)])) >= MINIMUM_ENTITIES
 
 
 # --- too few entities -------------------------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ WRONG: dict[Callable[..., None], dict[str, list[Any]]] = {
         "model_type": ["NEURAL", 3],
         "tgt_encoding_types": ["AUTO", ["a"], {1: "AUTO"}, {"a": None}, {"a": "NONE"}],
         "tgt_primary_key": [5, ["a"], ("a",)],
+        "ctx_primary_key": [5, ["a"]],
+        "tgt_context_key": [5, ["a"]],
+        "ctx_encoding_types": ["AUTO", {"a": "NONE"}],
         "update_progress": [5, "callback"],
         "workspace_dir": ["", None, 5],
     },
@@ -120,10 +123,6 @@ def test_a_gpu_where_there_is_none(ready: str, verb: Callable[..., None]):
 
 UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
     split_table: {
-        "ctx_data": [TABLE],
-        "ctx_primary_key": ["a"],
-        "tgt_context_key": ["a"],
-        "ctx_encoding_types": [{"a": "AUTO"}],
         "model_type": ["LANGUAGE", "language", ModelType.LANGUAGE],
     },
     analyze: {"differential_privacy": [{}, {"delta": 1e-6}, DifferentialPrivacyConfig()]},

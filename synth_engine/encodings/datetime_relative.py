@@ -1,0 +1,233 @@
+"""TABULAR_DATETIME_RELATIVE: draws a sequence's first date part by part, then the time that passes between events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
+from synth_engine.encodings.base import Codes, Encoding, Entities
+from synth_engine.encodings.calendar import DAY_MS, Integers, from_ms, from_units, to_units, units_per_ms
+from synth_engine.encodings.datetime import DatetimeEncoding
+from synth_engine.encodings.numeric import null_mask
+from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
+from synth_engine.encodings.value_counts import Mask, ValueCounts
+from synth_engine.privacy import ValueProtection
+
+NULL, DATE, INTERVAL = range(3)
+KINDS = 3
+_LIMITS = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeCounts(ValueCounts):
+    """The summary of all dates, and that of the intervals between them.
+
+    Args:
+        intervals: Time from one date of a sequence to the next; None where every row is a sequence of its own.
+    """
+
+    intervals: ValueCounts | None = None
+
+    def merge(self, other: Self) -> Self:
+        """The summary of both partitions together."""
+        known = [each.intervals for each in (self, other) if each.intervals is not None]
+        merged = known[0].merge(known[1]) if len(known) == 2 else next(iter(known), None)
+        return replace(super().merge(other), intervals=merged)
+
+
+class DatetimeRelativeEncoding(Encoding):
+    """Sub-column ``kind`` (0: null, 1: a date, 2: an interval), then those of the date, then those of the interval.
+
+    The first date of a sequence is encoded by `dates`, like a column of type ``TABULAR_DATETIME``; each later one by
+    `intervals`, like a number: the time since the date before it, in days for dates and else in the column's own unit.
+    Nulls are passed over: the interval goes on from the last date. Sub-columns of the other kind are 0. An interval of
+    more than 292 years counts as that in a column of nanoseconds, for 64 bits hold no more.
+
+    Decoding follows the place in the sequence: the first row that is not null has a date, the others have intervals,
+    whatever their kind says. So no sequence runs backwards unless enough entities have negative intervals. Dates are
+    clipped to the range of `dates`.
+
+    In a table whose rows are sequences of their own, and wherever nothing may be known of intervals, `intervals` is
+    None and the codes are those of ``TABULAR_DATETIME``.
+
+    Guarantees: those of `DatetimeEncoding` for all dates, those of `NumericBinnedEncoding` for intervals.
+    """
+
+    type: ClassVar[ModelEncodingType] = ModelEncodingType.TABULAR_DATETIME_RELATIVE
+    encoding_type: Literal[ModelEncodingType.TABULAR_DATETIME_RELATIVE] = ModelEncodingType.TABULAR_DATETIME_RELATIVE
+    dates: DatetimeEncoding
+    intervals: NumericBinnedEncoding | None = None
+
+    @classmethod
+    def accepts(cls, dtype: pa.DataType) -> bool:
+        """Dates and timestamps."""
+        return DatetimeEncoding.accepts(dtype)
+
+    @classmethod
+    def canonical(cls, values: pa.Array) -> pa.Array:
+        """Whole numbers of the type's unit since 1970 in UTC, as int64."""
+        return DatetimeEncoding.canonical(values)
+
+    @classmethod
+    def summarise(cls, values: pa.Array, entities: Entities | None = None) -> RelativeCounts:
+        """Sensitive summary of one partition: dates, and intervals inside sequences."""
+        counts = RelativeCounts.of(cls.canonical(values), entities)
+        if entities is None:
+            return counts
+        events = _Events.of(null_mask(values), entities)
+        units = _units(values)[events.is_present]
+        intervals = pa.array(_intervals(units)[~events.is_first])
+        owners = entities[events.is_present][~events.is_first]
+        return replace(counts, intervals=NumericBinnedEncoding.summarise(intervals, owners))
+
+    @classmethod
+    def fit(
+        cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
+    ) -> Self:
+        """Fit dates, then intervals."""
+        dates = DatetimeEncoding.fit(counts, dtype, protection, rng)
+        between = counts.intervals if isinstance(counts, RelativeCounts) else None
+        intervals = None
+        if between is not None and dates.any_values:
+            intervals = NumericBinnedEncoding.fit(between, pa.int64(), protection, rng)
+        is_known = intervals is not None and bool(intervals.atoms or intervals.edges)
+        return cls(dtype=dtype, has_nulls=dates.has_nulls, dates=dates, intervals=intervals if is_known else None)
+
+    @property
+    def cardinalities(self) -> dict[str, int]:
+        """The kind, the parts of the date, the parts of the interval."""
+        if self.intervals is None:
+            return self.dates.cardinalities
+        return {"kind": KINDS} | self.dates.cardinalities | self.intervals.cardinalities
+
+    def encode(self, values: pa.Array) -> Codes:
+        """Each value as a sequence of its own."""
+        return self.encode_events(values, None)
+
+    def encode_events(self, values: pa.Array, entities: Entities | None) -> Codes:
+        """The first date of each sequence as a date, the others as intervals."""
+        if self.intervals is None:
+            return self.dates.encode(values)
+        codes = np.zeros((len(values), len(self.cardinalities)), np.int32)
+        events = _Events.of(null_mask(values), entities)
+        first, later = np.flatnonzero(events.is_present)[events.is_first], events.later
+        codes[first, 0], codes[later, 0] = DATE, INTERVAL
+        codes[first, self._date_parts] = self.dates.encode(values.take(pa.array(first)))
+        intervals = _intervals(_units(values)[events.is_present])[~events.is_first]
+        codes[later, self._interval_parts] = self.intervals.encode(pa.array(intervals))
+        return codes
+
+    def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
+        """Each row as a sequence of its own."""
+        return self.decode_events(codes, None, rng)
+
+    def decode_events(self, codes: Codes, entities: Entities | None, rng: np.random.Generator) -> pa.Array:
+        """Dates, and intervals added up from there on."""
+        if self.intervals is None:
+            return self.dates.decode(codes, rng)
+        is_null = codes[:, 0] == NULL
+        events = _Events.of(is_null, entities)
+        first = codes[events.is_present][events.is_first][:, self._date_parts]
+        later = codes[events.later][:, self._interval_parts]
+        for parts in (first, later):  # a code for null that has no place there
+            parts[:, 0] = np.maximum(parts[:, 0], 1)
+        steps = np.empty(len(events.is_first), np.int64)
+        steps[events.is_first] = _units(self.dates.decode(first, rng))
+        steps[~events.is_first] = self.intervals.decode(later, rng).to_numpy()
+        units = np.zeros(len(codes), np.int64)
+        units[events.is_present] = _added_up(steps, events.is_first, *self._range) * _scale(self.dtype)
+        return from_units(pa.array(units, mask=is_null), self.dtype)
+
+    def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
+        """Null where there was none. Zeros of sub-columns of the other kind are drawn: they are how it is said."""
+        if self.intervals is None:
+            return self.dates.never_drawn(method)
+        return {"kind": [] if self.has_nulls else [NULL]}
+
+    def ranks(self) -> Mapping[str, list[float]]:
+        """Parts are ordered, kinds are not."""
+        return {**self.dates.ranks(), **({} if self.intervals is None else self.intervals.ranks())}
+
+    @property
+    def _date_parts(self) -> slice:
+        return slice(1, 1 + len(self.dates.cardinalities))
+
+    @property
+    def _interval_parts(self) -> slice:
+        return slice(1 + len(self.dates.cardinalities), None)
+
+    @cached_property
+    def _range(self) -> tuple[int, int]:
+        """First and last date that may be shown, in steps of an interval."""
+        ends = np.array([self.dates.low, self.dates.high])
+        within = np.array([0, units_per_ms(self.dtype) - 1 if self.dates.below_ms else 0])
+        low, high = (from_ms(ends, within, self.dtype) // _scale(self.dtype)).tolist()
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class _Events:
+    """Which rows are there, and which of these are the first of their sequence.
+
+    Args:
+        is_present: Of each row, whether it is not null.
+        is_first: Of each row that is present, whether it begins a sequence.
+    """
+
+    is_present: Mask
+    is_first: Mask
+
+    @classmethod
+    def of(cls, is_null: Mask, entities: Entities | None) -> Self:
+        is_present = ~is_null
+        if entities is None:
+            return cls(is_present, np.ones(int(is_present.sum()), np.bool_))
+        begins = np.ones(len(entities), np.bool_)
+        begins[1:] = entities[1:] != entities[:-1]
+        sequences = np.cumsum(begins)[is_present]
+        is_first = np.ones(len(sequences), np.bool_)
+        is_first[1:] = sequences[1:] != sequences[:-1]
+        return cls(is_present, is_first)
+
+    @property
+    def later(self) -> npt.NDArray[np.int64]:
+        """Indices of the rows that are present and not the first."""
+        return np.flatnonzero(self.is_present)[~self.is_first]
+
+
+def _scale(dtype: pa.DataType) -> int:
+    """Units of the type in the smallest interval: ``date64`` counts milliseconds, but holds whole days."""
+    return DAY_MS if pa.types.is_date64(dtype) else 1
+
+
+def _units(values: pa.Array) -> Integers:
+    units: Integers = to_units(values).fill_null(0).to_numpy() // _scale(values.type)
+    return units
+
+
+def _intervals(units: Integers) -> Integers:
+    """Time since the value before, 0 for the first; what 64 bits cannot hold becomes the nearest that they can."""
+    before = np.concatenate([units[:1], units[:-1]])
+    interval = units - before
+    overflows = (units ^ before) & (units ^ interval) < 0
+    return np.where(overflows, np.where(units < 0, _LIMITS.min, _LIMITS.max), interval)
+
+
+def _added_up(steps: Integers, is_first: Mask, low: int, high: int) -> Integers:
+    """Sums from each first step on, clipped to a range."""
+    if len(steps) == 0:
+        return steps
+    start = np.maximum.accumulate(np.where(is_first, np.arange(len(steps)), 0))
+    # Sums of all sequences together wrap around, their differences are exact again unless a single one is too long.
+    reached = np.cumsum(steps)
+    sums = steps[start] + (reached - reached[start])
+    rough = np.cumsum(np.where(is_first, 0, steps).astype(np.float64))
+    rough = steps[start] + (rough - rough[start])
+    is_far = np.abs(rough) > 2.0**63 - 2.0**53
+    clipped: Integers = np.clip(np.where(is_far, np.where(rough < 0, low, high), sums), low, high)
+    return clipped
