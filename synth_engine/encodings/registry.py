@@ -13,11 +13,14 @@ from pydantic import Field
 from synth_engine.domain import InputError, ModelEncodingType
 from synth_engine.encodings.base import Encoding
 from synth_engine.encodings.categorical import CategoricalEncoding
+from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.datetime import DatetimeEncoding
+from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.numeric_auto import NumericAuto
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_digit import NumericDigitEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
+from synth_engine.encodings.text_auto import TextAuto
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -43,7 +46,13 @@ class Fitter(Protocol):
 
 
 AnyEncoding = Annotated[
-    CategoricalEncoding | NumericDiscreteEncoding | NumericBinnedEncoding | NumericDigitEncoding | DatetimeEncoding,
+    CategoricalEncoding
+    | NumericDiscreteEncoding
+    | NumericBinnedEncoding
+    | NumericDigitEncoding
+    | DatetimeEncoding
+    | CharacterEncoding
+    | LatLongEncoding,
     Field(discriminator="encoding_type"),
 ]
 
@@ -51,10 +60,13 @@ AnyEncoding = Annotated[
 _FITTERS: tuple[Fitter, ...] = (
     NumericAuto,
     DatetimeEncoding,
+    TextAuto,
     CategoricalEncoding,
     NumericDiscreteEncoding,
     NumericBinnedEncoding,
     NumericDigitEncoding,
+    CharacterEncoding,
+    LatLongEncoding,
 )
 _BY_TYPE = {item.type: item for item in _FITTERS}
 
@@ -73,7 +85,10 @@ def fitter(encoding_type: ModelEncodingType) -> Fitter:
 
 
 def detect(dtype: pa.DataType) -> ModelEncodingType:
-    """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type."""
+    """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type.
+
+    For text that is AUTO again, since only the values tell.
+    """
     for candidate in _FITTERS:
         if candidate.accepts(dtype):
             return candidate.type
