@@ -107,7 +107,7 @@ def choose_cells(places: PlaceCounts, n_levels: int, threshold: int) -> list[Cel
     root = _Node(n_levels, 0, 0, len(others.numbers), others.held(0, len(others.numbers)))
     _divide(root, others, threshold)
     _keep(root, others, threshold, cells)
-    levels, starts = (np.array(part, np.uint64) for part in zip(*sorted(cells, key=_outer_first), strict=True))
+    levels, starts = np.array(sorted(cells, key=_outer_first), np.uint64).reshape(-1, 2).T
     rows, columns = separate(starts >> np.uint64(2) * levels)
     return [Cell(*parts) for parts in zip(levels.tolist(), rows.tolist(), columns.tolist(), strict=True)]
 
@@ -134,12 +134,13 @@ def _divide(root: _Node, places: PlaceCounts, threshold: int) -> None:
     heap, n_ends, n_seen = [(0, 0, root)], 1, 0
     while heap and n_ends < MAX_ENDS:
         _, _, node = heapq.heappop(heap)
+        if node.level <= POSITION_LEVELS:
+            continue
         node.children = _divided(node, places, threshold)
         n_ends += max(len(node.children) - 1, 0)
         for child in node.children:
             n_seen += 1
-            if child.level > POSITION_LEVELS:
-                heapq.heappush(heap, (-child.held.surely << child.level, n_seen, child))
+            heapq.heappush(heap, (-child.held.surely << child.level, n_seen, child))
 
 
 def _divided(node: _Node, places: PlaceCounts, threshold: int) -> list[_Node]:

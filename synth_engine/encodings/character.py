@@ -88,7 +88,9 @@ class CharacterEncoding(Encoding):
     @classmethod
     def canonical(cls, values: pa.Array) -> pa.Array:
         """The texts, as ``large_string``."""
-        return (values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).cast(pa.large_string())
+        if pa.types.is_dictionary(values.type):
+            return values.dictionary.cast(pa.large_string()).take(values.indices)
+        return values.cast(pa.large_string())
 
     @classmethod
     def fit(

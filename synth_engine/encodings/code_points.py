@@ -31,16 +31,21 @@ def to_code_points(texts: pa.Array, width: int) -> CodePoints:
         InputError: a text that is not valid UTF-8, which some files have.
     """
     points = np.full((len(texts), width), END, np.uint32)
-    first = pc.utf8_slice_codeunits(texts.fill_null(""), 0, width)  # what Arrow calls code units are code points
-    offsets = np.frombuffer(first.buffers()[1], np.int64)[first.offset : first.offset + len(first) + 1]
-    if len(offsets) and offsets[-1] > offsets[0]:
-        utf8 = memoryview(first.buffers()[2])[offsets[0] : offsets[-1]]
-        try:
-            flat = np.frombuffer(str(utf8, "utf-8").encode("utf-32-le"), np.uint32)
-        except UnicodeDecodeError:
-            raise InputError("expected text in UTF-8, found bytes that are none; decode the file anew") from None
-        points[np.arange(width) < lengths_of(first)[:, None]] = flat
+    try:
+        first = pc.utf8_slice_codeunits(texts.fill_null(""), 0, width)  # what Arrow calls code units are code points
+        points[np.arange(width) < lengths_of(first)[:, None]] = _all_points(first)
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        raise InputError("expected text in UTF-8, found bytes that are none; decode the file anew") from None
     return points
+
+
+def _all_points(texts: pa.Array) -> CodePoints:
+    """The code points of all texts, one after the other."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    if len(texts) == 0 or offsets[-1] == offsets[0]:
+        return np.zeros(0, np.uint32)
+    utf8 = memoryview(texts.buffers()[2])[offsets[0] : offsets[-1]]
+    return np.frombuffer(str(utf8, "utf-8").encode("utf-32-le"), np.uint32)
 
 
 def from_code_points(points: CodePoints) -> pa.Array:
