@@ -114,7 +114,7 @@ def test_texts_in_the_encodings_table():
     assert found["code"]["kept"] == "5 positions"
     assert found["code"]["rare"] == "none"
     assert found["name"]["encoding"] == "CHARACTER"
-    assert found["name"]["cardinalities"] == "12 sub-columns, 156 codes"
+    assert found["name"]["cardinalities"] == "12 sub-columns, 148 codes"
     assert found["place"]["kept"].endswith(" cells")
     assert found["place"]["rare"] == "left out"
 
