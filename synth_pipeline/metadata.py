@@ -25,6 +25,7 @@ from synth_pipeline.sources import Fingerprint
 Metadata = dict[str, Any]
 N_PREVIEW_ROWS = 10
 _MAX_CELL = 40
+_MAX_SIZES = 10
 
 
 def provenance(manifests: Sequence[Manifest], reason: str | None, seconds: float | None, root: UPath) -> Metadata:
@@ -197,7 +198,8 @@ def _encoding_record(name: str, encoding: Encoding, protected: bool) -> dict[str
     """What is known of a column. Ranges are left out where they are not protected: they would be somebody's values."""
     facts = encoding.model_dump()
     bounds = _range(encoding, facts) if protected else ""
-    values = [f"{len(facts[part]):,} {part}" for part in ("categories", "numbers", "atoms") if facts.get(part)]
+    listed = ("categories", "numbers", "atoms", "cells", "positions")
+    values = [f"{len(facts[part]):,} {part}" for part in listed if facts.get(part)]
     bins = [f"{len(facts['edges']) - 1:,} bins"] if facts.get("edges") else []
     return {
         "column": name,
@@ -205,8 +207,15 @@ def _encoding_record(name: str, encoding: Encoding, protected: bool) -> dict[str
         "kept": "; ".join(part for part in (_unbroken(bounds), ", ".join(values + bins)) if part),
         "rare": _rare_values(facts, protected),
         "nulls": "yes" if encoding.has_nulls else "no",
-        "cardinalities": " × ".join(f"{size:,}" for size in encoding.cardinalities.values()),
+        "cardinalities": _sizes(list(encoding.cardinalities.values())),
     }
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    """Sizes of all sub-columns, or of text only their number and sum."""
+    if len(sizes) > _MAX_SIZES:
+        return f"{len(sizes)} sub-columns, {sum(sizes):,} codes"
+    return " × ".join(f"{size:,}" for size in sizes)
 
 
 def _unbroken(text: str) -> str:
@@ -217,8 +226,10 @@ def _unbroken(text: str) -> str:
 def _rare_values(facts: Mapping[str, Any], protected: bool) -> str:
     if not protected:
         return "kept"
+    if "positions" in facts:
+        return "left out" if any(position["has_rare"] for position in facts["positions"]) else "none"
     if "has_rare" not in facts:
-        return "left out" if "numbers" in facts else "cut off"
+        return "left out" if "numbers" in facts or "cells" in facts else "cut off"
     return "left out" if facts["has_rare"] else "none"
 
 

@@ -38,7 +38,10 @@ class ModelStateStrategy(StrEnum):
 
 
 class RareCategoryReplacementMethod(StrEnum):
-    """How rare categories appear in the synthetic data: as the constant ``_RARE_``, or as a draw from the others."""
+    """How rare categories appear in the synthetic data: as the constant ``_RARE_``, or as a draw from the others.
+
+    A rare character of a text is U+FFFD, or a draw from the others.
+    """
 
     constant = "CONSTANT"
     sample = "SAMPLE"

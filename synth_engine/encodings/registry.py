@@ -13,12 +13,15 @@ from pydantic import Field
 from synth_engine.domain import InputError, ModelEncodingType
 from synth_engine.encodings.base import Encoding
 from synth_engine.encodings.categorical import CategoricalEncoding
+from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.datetime import DatetimeEncoding
 from synth_engine.encodings.datetime_relative import DatetimeRelativeEncoding
+from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.numeric_auto import NumericAuto
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_digit import NumericDigitEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
+from synth_engine.encodings.text_auto import TextAuto
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -49,7 +52,9 @@ AnyEncoding = Annotated[
     | NumericBinnedEncoding
     | NumericDigitEncoding
     | DatetimeEncoding
-    | DatetimeRelativeEncoding,
+    | DatetimeRelativeEncoding
+    | CharacterEncoding
+    | LatLongEncoding,
     Field(discriminator="encoding_type"),
 ]
 
@@ -57,11 +62,14 @@ AnyEncoding = Annotated[
 _FITTERS: tuple[Fitter, ...] = (
     NumericAuto,
     DatetimeEncoding,
+    TextAuto,
     CategoricalEncoding,
     NumericDiscreteEncoding,
     NumericBinnedEncoding,
     NumericDigitEncoding,
     DatetimeRelativeEncoding,
+    CharacterEncoding,
+    LatLongEncoding,
 )
 _BY_TYPE = {item.type: item for item in _FITTERS}
 
@@ -80,7 +88,10 @@ def fitter(encoding_type: ModelEncodingType) -> Fitter:
 
 
 def detect(dtype: pa.DataType) -> ModelEncodingType:
-    """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type."""
+    """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type.
+
+    For text that is AUTO again, since only the values tell.
+    """
     for candidate in _FITTERS:
         if candidate.accepts(dtype):
             return candidate.type

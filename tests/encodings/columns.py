@@ -87,7 +87,8 @@ def elements(dtype: pa.DataType) -> st.SearchStrategy:
         return st.floats(allow_nan=True, allow_infinity=False, width=width) | st.sampled_from([0.0, -0.0, 1.0, 0.5])
     if dtype in TEXTS:
         peculiar = ["", "_RARE_", "null", "\0", "é", "e\N{COMBINING ACUTE ACCENT}", "👩‍👩‍👧", "A", "a", "x" * 2_000]
-        return st.sampled_from(peculiar) | st.text(max_size=6)
+        places = ["0,0", "48.2082,16.3738", " -90 , +180.000", "90,-180", "1e-05,-.5", "91,0", "1,2,3", "1.5, nan"]
+        return st.sampled_from(peculiar) | st.sampled_from(places) | st.text(max_size=6)
     low, high = _whole(dtype)
     near = st.integers(max(low, -100), min(high, 100))
     return near | st.integers(low, high) | st.sampled_from([low, low + 1, high - 1, high])
@@ -155,7 +156,9 @@ def _spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
     if pa.types.is_boolean(dtype) or pa.types.is_null(dtype):
         return [None] * size
     if dtype in TEXTS:
-        return [f"v{value}" for value in rng.integers(0, 10**6, size)]
+        form = rng.choice(["v{0}", "AB-{0:07}", "{1:.4f},{2:.4f}", "{1},{2:.0f}"])
+        degrees = np.clip(rng.standard_normal((2, size)) * 10 ** rng.uniform(-3, 2, (2, 1)), -90, 90)
+        return [form.format(*parts) for parts in zip(rng.integers(0, 10**6, size), *degrees, strict=True)]
     if pa.types.is_floating(dtype):
         largest = float(np.finfo(f"float{_width(dtype)}").max)
         scale = min(10.0 ** rng.uniform(-12, 12), largest / 10)

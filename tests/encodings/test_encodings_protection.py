@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import fitter
 from synth_engine.encodings.calendar import first_days, units_per_day
+from synth_engine.encodings.character import NEAR, CharacterEncoding
+from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.text_form import to_text
 from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
 from tests.encodings.columns import FITTERS, accepted, columns, fit
 
 by_encoding = pytest.mark.parametrize("by", FITTERS, ids=lambda by: by.type.removeprefix("TABULAR_").lower())
 NUMERIC = [by for by in FITTERS if by.type.startswith("TABULAR_NUMERIC")]
+OTHERS = [by for by in FITTERS if by.type not in (Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG, Kind.AUTO)]
+by_other = pytest.mark.parametrize("by", OTHERS, ids=lambda by: by.type.removeprefix("TABULAR_").lower())
 by_numeric = pytest.mark.parametrize("by", NUMERIC, ids=lambda by: by.type.removeprefix("TABULAR_NUMERIC_").lower())
 
 
@@ -34,7 +38,11 @@ def json_of(by, column, entities=None, seed=0) -> str:
 def published(encoding) -> list:
     """Every value of the column that the JSON holds, and every end of a range."""
     facts = encoding.model_dump(mode="json")
-    return [value for part in ("categories", "numbers", "atoms", "edges") for value in facts.get(part, [])]
+    return [
+        value
+        for part in ("categories", "numbers", "atoms", "edges", "cells", "positions")
+        for value in facts.get(part, [])
+    ]
 
 
 # --- planted values ---------------------------------------------------------------------------------------------------
@@ -99,6 +107,53 @@ def test_no_planted_date_is_in_the_json(dtype, secret):
         assert int(secret[:4]) not in facts["years"]
 
 
+def names(size: int, seed: int = 4) -> list[str]:
+    """Like names of people: different nearly everywhere, of few characters."""
+    letters = rng(seed).choice(list("aeinorst"), (size, 12))
+    return ["".join(row[:length]) for row, length in zip(letters, rng(seed).integers(4, 12, size), strict=True)]
+
+
+@pytest.mark.parametrize("secret", ["Zoë Æsop-Quux", "a\0b", "👩‍👩‍👧", "x" * 60, "Qqqq", "eeeeeeeeeeeeee", "é"])
+@pytest.mark.parametrize("kind", [Kind.TABULAR_CHARACTER, Kind.AUTO])
+@pytest.mark.parametrize("holders", [1, MINIMUM_ENTITIES - 1])
+def test_neither_the_characters_nor_the_length_of_a_planted_name_are_in_the_json(kind, secret, holders):
+    column = planted(names(1_000), secret, holders, pa.string())
+    for seed in range(5):
+        encoding = json.loads(json_of(fitter(kind), column, seed=seed))
+        assert encoding["encoding_type"] == Kind.TABULAR_CHARACTER
+        assert len(encoding["positions"]) <= 11
+        shown = {character for position in encoding["positions"] for character in position["characters"]}
+        assert shown == set("aeinorst")
+        assert not any(position["has_rare"] for position in encoding["positions"])
+
+
+def test_a_planted_character_at_one_place_is_in_no_alphabet():
+    columns_of_codes = [f"AB-{number:04}" for number in rng(6).integers(0, 10_000, 1_000)]
+    for secret in ("XB-0000", "AB-000Z", "AB_0000", "AB-00", "AB-0000-7"):
+        column = planted(columns_of_codes, secret, MINIMUM_ENTITIES - 1, pa.string())
+        for seed in range(5):
+            positions = fit(fitter(Kind.AUTO), column, seed=seed).positions
+            assert ["".join(position.characters) for position in positions] == ["A", "B", "-", *["0123456789"] * 4]
+            assert not any(position.may_end or position.has_rare for position in positions)
+
+
+@pytest.mark.parametrize("secret", ["-77.8463,166.6683", "47.123,15.5", "89.9999,-179.9999", "48.200001,16.300001"])
+@pytest.mark.parametrize("kind", [Kind.TABULAR_LAT_LONG, Kind.AUTO])
+def test_no_planted_place_is_in_the_json(kind, secret):
+    many = rng(7).normal([48.2, 16.4], 0.05, (1_000, 2))
+    column = planted([f"{north:.4f},{east:.4f}" for north, east in many], secret, MINIMUM_ENTITIES - 1, pa.string())
+    north, east = (float(part) for part in secret.split(","))
+    for seed in range(5):
+        encoding = fit(fitter(kind), column, seed=seed)
+        text = encoding.model_dump_json()
+        assert not [part for part in secret.split(",") if part in text]
+        assert encoding.decimals == 4
+        sides = np.array([2**cell.level / 10**encoding.decimals for cell in encoding.cells])
+        at = np.floor(np.array([north + 90, east + 180]) / sides[:, None])
+        is_inside = (at == [(cell.row, cell.column) for cell in encoding.cells]).all(axis=1)
+        assert sides[is_inside].min(initial=99) > (0.01 if secret.startswith("48") else 3)
+
+
 # --- what is kept, against the slow count of its holders --------------------------------------------------------------
 
 
@@ -142,6 +197,40 @@ def test_every_kept_value_is_held_by_enough_entities(kind, data):
         assert len(some) >= MINIMUM_ENTITIES
 
 
+@settings(max_examples=50)
+@given(data=st.data())
+def test_every_character_is_held_near_its_place_by_enough_entities(data):
+    by = fitter(Kind.TABULAR_CHARACTER)
+    column, entities = data.draw(held(by))
+    encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng())
+    holders = holders_of(by, column, entities)
+
+    def number(texts: list[str]) -> int:
+        return len(set().union(*(holders[text] for text in texts)))
+
+    assert isinstance(encoding, CharacterEncoding)
+    for place, position in enumerate(encoding.positions):
+        near = {text: text[max(place - NEAR, 0) : place + NEAR + 1] for text in holders}
+        for one in position.characters:
+            assert number([text for text in holders if one in near[text]]) >= MINIMUM_ENTITIES
+        rare = [text for text in holders if len(text) > place and text[place] not in position.characters]
+        assert not position.has_rare or number(rare) >= MINIMUM_ENTITIES
+        assert not position.may_end or number([text for text in holders if len(text) <= place]) >= MINIMUM_ENTITIES
+    length = len(encoding.positions)
+    assert length <= 1 or number([text for text in holders if len(text) >= length]) >= MINIMUM_ENTITIES
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_every_cell_belongs_to_enough_entities(data):
+    by = fitter(Kind.TABULAR_LAT_LONG)
+    column, entities = data.draw(held(by))
+    encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng())
+    codes = encoding.encode(column)[:, 0]
+    for code in range(2, encoding.cardinalities["cell"]):
+        assert len(set(entities[codes == code])) >= MINIMUM_ENTITIES
+
+
 @pytest.mark.parametrize("kind", [Kind.TABULAR_NUMERIC_BINNED, Kind.TABULAR_NUMERIC_DIGIT])
 @settings(max_examples=50)
 @given(data=st.data())
@@ -183,6 +272,8 @@ def test_nulls_are_drawn_only_where_enough_entities_have_them(by, data):
     column, entities = data.draw(held(by))
     encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng())
     values = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    if isinstance(encoding, LatLongEncoding):  # what is no place is null
+        values = encoding.canonical(values)
     nulls = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     assert not encoding.has_nulls or len(set(entities[nulls])) >= MINIMUM_ENTITIES
 
@@ -198,23 +289,32 @@ def test_edges_of_a_continuous_column_are_nobodys_values():
 # --- entities, not rows -----------------------------------------------------------------------------------------------
 
 
+# By encoding type: what many have, what a single entity has, and the type of the column; numbers elsewhere.
+PLACES = ["48.20,16.37", "48.30,16.30", "47.07,15.43"]
+COLUMNS = {
+    Kind.TABULAR_DATETIME: ([10, 11, 12], 86_400 * 4_000, pa.timestamp("s")),
+    Kind.TABULAR_DATETIME_RELATIVE: ([10, 11, 12], 86_400 * 4_000, pa.timestamp("s")),
+    Kind.TABULAR_CHARACTER: (["10", "11", "12"], "987654321", pa.string()),
+    Kind.TABULAR_LAT_LONG: (PLACES, "-9.87654321,-98.7654321", pa.string()),
+    Kind.AUTO: (PLACES, "987654321", pa.string()),
+}
+
+
 @by_encoding
 def test_one_entity_with_a_thousand_rows_is_one(by):
-    if by.type.startswith("TABULAR_DATETIME"):
-        common, secret, dtype = [10, 11, 12], 86_400 * 4_000, pa.timestamp("s")
-    else:
-        common, secret, dtype = [10, 11, 12], 987_654_321, pa.int64()
+    common, secret, dtype = COLUMNS.get(by.type, ([10, 11, 12], 987_654_321, pa.int64()))
     values = common * 100 + [secret] * 1_000
     entities = np.array([*range(300), *[7_777] * 1_000])
     assert len(set(entities)) > MINIMUM_ENTITIES
-    column = pa.array(values, pa.int64()).cast(dtype)
+    column = pa.array(values).cast(dtype)
     for seed in range(5):
         text = json_of(by, column, entities, seed)
         assert "987654321" not in text
-        assert str(secret * 1_000) not in text
+        assert "7654321" not in text
+        assert dtype != pa.timestamp("s") or str(secret * 1_000) not in text
 
 
-@by_encoding
+@by_other
 def test_one_entity_with_a_thousand_different_rows_is_one(by):
     dtype = pa.timestamp("s") if by.type.startswith("TABULAR_DATETIME") else pa.int64()
     values = [10, 11, 12] * 100 + [900_000_000 + 1_001 * step for step in range(1_000)]
@@ -252,6 +352,23 @@ def test_every_edge_has_the_values_of_enough_entities_around_it(n_rows):
     assert len(encoding.edges) > 20
     for low, high in zip(encoding.edges[:-2], encoding.edges[2:], strict=True):
         assert len(set(entities[(values >= low) & (values <= high)])) >= MINIMUM_ENTITIES
+
+
+@pytest.mark.parametrize("kind", [Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG, Kind.AUTO])
+def test_one_entity_with_a_thousand_different_texts_is_one(kind):
+    by = fitter(kind)
+    many = names(300) if kind == Kind.TABULAR_CHARACTER else PLACES * 100
+    secret = "XYZ" if kind == Kind.TABULAR_CHARACTER else "-41.5,"
+    column = pa.array(many + [f"{secret}{number}" for number in np.linspace(100, 101, 1_000)])
+    entities = np.array([*range(300), *[7_777] * 1_000])
+    for seed in range(5):
+        encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng(seed))
+        if kind == Kind.TABULAR_CHARACTER:
+            shown = {character for position in encoding.positions for character in position.characters}
+            assert shown == set("aeinorst")
+        else:
+            assert len(encoding.cells) == 3
+            assert (encoding.encode(column)[300:, 0] == 0).all()
 
 
 # --- too few entities -------------------------------------------------------------------------------------------------

@@ -103,6 +103,22 @@ def test_the_encodings_table():
     assert told["town"] == "CATEGORICAL; 2 categories; rare values left out"
 
 
+def test_texts_in_the_encodings_table():
+    places = [f"{48 + n % 40 / 100:.3f},{16 + n % 37 / 100:.3f}" for n in range(500)]
+    columns = {
+        "code": encoding(pa.array([f"A-{n}" for n in range(100, 300)]), ModelEncodingType.TABULAR_CHARACTER),
+        "name": encoding(pa.array([f"{n * 123_456_789 % 10**12:012}" for n in range(1_000)]), ModelEncodingType.AUTO),
+        "place": encoding(pa.array([*places, "0,0"]), ModelEncodingType.TABULAR_LAT_LONG),
+    }
+    found = records(columns)
+    assert found["code"]["kept"] == "5 positions"
+    assert found["code"]["rare"] == "none"
+    assert found["name"]["encoding"] == "CHARACTER"
+    assert found["name"]["cardinalities"] == "12 sub-columns, 148 codes"
+    assert found["place"]["kept"].endswith(" cells")
+    assert found["place"]["rare"] == "left out"
+
+
 def test_unprotected_ranges_are_not_shown():
     column = encoding(pa.array([1234567.0, *range(100)]), ModelEncodingType.TABULAR_NUMERIC_BINNED, protected=False)
     shown = metadata.column_stats({"income": column}, protected=False)

@@ -182,8 +182,10 @@ def test_choices_are_taken_as_text_in_any_case(ready: str, spell: Callable[[str]
     types = {"a": spell("TABULAR_NUMERIC_BINNED"), "text": spell("auto")}
     split(TABLE, tgt_encoding_types=types, model_type=spell("tabular"), workspace_dir=ready)
     resolved = Workspace(ready).read(Artefact.TGT_META).json("encoding-types.json")
-    assert resolved == {"a": "TABULAR_NUMERIC_BINNED", "text": "TABULAR_CATEGORICAL"}
+    assert resolved == {"a": "TABULAR_NUMERIC_BINNED", "text": "AUTO"}
     analyze(workspace_dir=ready)
+    fitted = Workspace(ready).read(Artefact.TGT_STATS).json("stats.json")["columns"]
+    assert fitted["text"]["encoding_type"] == "TABULAR_CATEGORICAL"
     encode(workspace_dir=ready)
     train(model=SMALL, max_epochs=0, model_state_strategy=spell("reset"), workspace_dir=ready)
     generate(rare_category_replacement_method=spell("sample"), sample_size=1, workspace_dir=ready)

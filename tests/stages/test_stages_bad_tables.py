@@ -151,7 +151,12 @@ ENCODINGS = [
     ({"text": "TABULAR_NUMERIC_BINNED"}, InputError, "column 'text': .*TABULAR_NUMERIC_BINNED does not take values of"),
     ({"text": "tabular_datetime"}, InputError, "column 'text': .*TABULAR_DATETIME does not take .*leave it at AUTO"),
     ({"good": "TABULAR_DATETIME"}, InputError, "column 'good': encoding type TABULAR_DATETIME does not take values of"),
-    ({"text": "TABULAR_CHARACTER"}, NotImplementedError, "tgt_encoding_types: column 'text': .*is not implemented yet"),
+    (
+        {"good": "TABULAR_CHARACTER"},
+        InputError,
+        "column 'good': encoding type TABULAR_CHARACTER does not take values of",
+    ),
+    ({"good": "tabular_lat_long"}, InputError, "column 'good': encoding type TABULAR_LAT_LONG does not take values of"),
     ({"text": "LANGUAGE_TEXT"}, NotImplementedError, "tgt_encoding_types: column 'text': .*is not implemented yet"),
 ]
 

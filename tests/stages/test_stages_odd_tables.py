@@ -120,13 +120,38 @@ def test_a_table_of_one_column(root: str, values: pd.Series):
 
 
 def test_a_column_of_rare_texts_shows_none_of_them(root: str):
-    table = pd.DataFrame({"name": [f"Unique Person {i}" for i in range(60)], "a": [1, 2] * 30})
+    table = pd.DataFrame({"letter": [f"Unique Person {i} writes: {'ab' * i}" for i in range(60)], "a": [1, 2] * 30})
     twin = run_all(table, root)
-    assert set(twin["name"].to_pylist()) == {"_RARE_"}
-    for path in (Path(root) / "ModelStore").rglob("*"):
-        assert path.is_dir() or b"Unique Person" not in path.read_bytes()
+    assert set(twin["letter"].to_pylist()) == {"_RARE_"}
+    assert_not_shared(root, "Unique Person")
     generate(workspace_dir=root, rare_category_replacement_method="SAMPLE")
-    assert not [name for name in synthetic(root)["name"].to_pylist() if name and "Unique" in name]
+    assert not [text for text in synthetic(root)["letter"].to_pylist() if text and "Unique" in text]
+
+
+def assert_not_shared(root: str, secret: str) -> None:
+    for path in [*Path(root, "ModelStore").rglob("*"), *Path(root, "SyntheticData").rglob("*")]:
+        assert path.is_dir() or secret.encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("secret", ["Zoë Æsop-Quux", "XXXX", "Anna-Maria Magdalena von und zu Hohenberg"])
+def test_a_name_unlike_all_others_shows_nowhere(root: str, secret: str):
+    rng = np.random.default_rng(0)
+    names = ["".join(rng.choice(list("aeinorst"), size)) for size in rng.integers(4, 12, 300)]
+    twin = run_all(pd.DataFrame({"name": [*names, secret], "a": range(301)}), root)["name"].to_pylist()
+    assert_not_shared(root, secret)
+    assert {character for name in twin for character in name} == set("aeinorst")
+    assert max(map(len, twin)) <= 11
+    assert len(set(twin)) > 200
+
+
+def test_a_place_unlike_all_others_shows_nowhere(root: str):
+    north, east = np.random.default_rng(0).normal([[48.2], [16.4]], 0.1, (2, 300))
+    places = [f"{a:.4f},{b:.4f}" for a, b in zip(north, east, strict=True)]
+    run_all(pd.DataFrame({"place": [*places, "-77.8463,166.6683", "nowhere"], "a": range(302)}), root)
+    twin = synthetic(root)["place"].to_pylist()
+    for secret in ("-77", "77.8463", "166", "nowhere"):
+        assert_not_shared(root, secret)
+    assert all(47 < float(place.split(",")[0]) < 49.5 and len(place) == 15 for place in twin)
 
 
 @pytest.mark.parametrize("max_epochs", [0, pytest.param(1, marks=pytest.mark.slow)])

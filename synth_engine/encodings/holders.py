@@ -1,0 +1,44 @@
+"""How many entities surely hold one of several values; what everything that groups values is protected by."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from synth_engine.encodings.value_counts import Counts, ValueCounts
+
+
+def surely_held(counts: ValueCounts, groups: npt.NDArray[Any], n_groups: int) -> Counts:
+    """For each group of values, how many entities have one of them at least.
+
+    Exact where every row is an entity of its own, and a lower bound otherwise: holders of two values of a group may be
+    the same, so `entities` cannot be added up, but nobody has two smallest or two largest values.
+
+    Guarantees: the number is never more than there are distinct holders.
+
+    Args:
+        counts: Summary of the column.
+        groups: The group of each of its values, or several of them, each once: shape (values,) or (values, several).
+            Whole numbers below `n_groups`; negative ones stand for no group.
+        n_groups: Number of groups.
+    """
+    lowest = added_up(counts.lowest, groups, n_groups)
+    if counts.entities is counts.lowest:
+        return lowest
+    most = np.zeros(n_groups, np.int64)
+    np.maximum.at(most, *_of_groups(counts.entities, groups))
+    held: Counts = np.maximum.reduce([lowest, added_up(counts.highest, groups, n_groups), most])
+    return held
+
+
+def added_up(counts: Counts, groups: npt.NDArray[Any], n_groups: int) -> Counts:
+    """Sum of the counts of each group."""
+    groups, counts = _of_groups(counts, groups)
+    return np.bincount(groups, weights=counts, minlength=n_groups).astype(np.int64)
+
+
+def _of_groups(counts: Counts, groups: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Counts]:
+    """Groups and counts of the values that are in a group, one after the other."""
+    counts = np.broadcast_to(counts.reshape(-1, *[1] * (groups.ndim - 1)), groups.shape)
+    is_in_group = groups >= 0
+    return groups[is_in_group], counts[is_in_group]

@@ -1,0 +1,210 @@
+"""TABULAR_LAT_LONG: draws a place on earth, as a cell and a position inside it.
+
+As with numbers, popular places are atoms of their own: many people share one shop, and a cell must not blur it. The
+rest lies in the cells of a quad-tree, small where many people are (Finkel and Bentley, 1974, "Quad trees: a data
+structure for retrieval on composite keys").
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
+from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
+from synth_engine.encodings.cells import PlaceCounts, choose_cells
+from synth_engine.encodings.coordinates import (
+    EAST_END,
+    MAX_DECIMALS,
+    NORTH_END,
+    Coordinates,
+    joined,
+    to_texts,
+    to_ticks,
+)
+from synth_engine.encodings.holders import surely_held
+from synth_engine.encodings.quad_tree import POSITION_LEVELS, Cell, Morton, QuadTree, interleave, separate
+from synth_engine.encodings.text_form import from_text, is_text
+from synth_engine.encodings.value_counts import ValueCounts
+from synth_engine.privacy import ENOUGH_ENTITIES, ValueProtection
+
+RARE_CODE, NULL_CODE = 0, 1
+N_RESERVED = 2
+# How often a place beyond the poles is drawn anew, before it becomes the pole.
+_ROUNDS = 20
+# The share of entities that may have more decimals than are kept, and that must have fewer for zeros to be left out.
+_FEW = 0.01
+
+
+class LatLongEncoding(Encoding):
+    """Sub-columns ``cell`` (0 rare, 1 null, then `cells` as they are), ``lat`` and ``long``: the step inside the cell.
+
+    Steps count from 1 at the south and at the west; they are 0 for null and rare, and for atoms, which are cells of a
+    single place. Where all cells are that, there are no steps. What is no place (see `coordinates`) is null. A place
+    outside all cells is rare: it is never drawn, and becomes null when it is decoded.
+
+    A level-k cell is a square of ``2**k`` ticks of ``10**-decimals`` degrees, `row` and `column` counted from the south
+    pole and from 180 degrees west. Places have `decimals` decimals, at most 7; of these, zeros at the end are shown up
+    to `shown_decimals`. With protection a hundredth of the entities may have had more decimals.
+
+    Guarantees: at least as many entities as the protection asks for have a place in each cell that is in no smaller
+    one; cells do not depend on anybody's place otherwise, except that an atom is one.
+    """
+
+    type: ClassVar[ModelEncodingType] = ModelEncodingType.TABULAR_LAT_LONG
+    encoding_type: Literal[ModelEncodingType.TABULAR_LAT_LONG] = ModelEncodingType.TABULAR_LAT_LONG
+    decimals: int = 0
+    shown_decimals: int = 0
+    space_after_comma: bool = False
+    cells: list[Cell] = Field(default_factory=list)
+
+    @classmethod
+    def accepts(cls, dtype: pa.DataType) -> bool:
+        """Text."""
+        return is_text(dtype)
+
+    @classmethod
+    def canonical(cls, values: pa.Array) -> pa.Array:
+        """The texts that are places, as ``large_string``; the others become null."""
+        texts = values.cast(pa.large_string())
+        return pc.if_else(pa.array(Coordinates.of(texts).is_place), texts, pa.scalar(None, pa.large_string()))
+
+    @classmethod
+    def fit(
+        cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
+    ) -> Self:
+        """Find out how places are written, and which cells have enough entities."""
+        counts, found = _places_only(counts)
+        has_nulls = has_protected_nulls(counts, protection, rng)
+        threshold = protection.threshold(rng)
+        if len(counts.values) == 0 or (protection.enabled and counts.lowest.sum() < ENOUGH_ENTITIES):
+            return cls(dtype=dtype, has_nulls=has_nulls)
+        share = 1 - _FEW if protection.enabled else 1.0
+        decimals = min(_quantile(found.most, counts, share * counts.lowest.sum()), MAX_DECIMALS)
+        shown = _quantile(found.fewest, counts, max(_FEW * counts.lowest.sum(), threshold))
+        numbers = _numbers(found, decimals)
+        return cls(
+            dtype=dtype,
+            has_nulls=has_nulls,
+            decimals=decimals,
+            shown_decimals=min(shown, decimals),
+            space_after_comma=bool(2 * counts.lowest[found.has_space].sum() > counts.lowest.sum()),
+            cells=choose_cells(PlaceCounts.of(counts, numbers), (2 * EAST_END * 10**decimals).bit_length(), threshold),
+        )
+
+    @property
+    def cardinalities(self) -> dict[str, int]:
+        """The cell first, then the steps inside it."""
+        steps = dict.fromkeys(("lat", "long"), 1 + self._n_steps) if self._n_steps > 1 else {}
+        return {"cell": N_RESERVED + len(self.cells)} | steps
+
+    def encode(self, values: pa.Array) -> Codes:
+        """Look up the smallest cell around each place, and the step inside it."""
+        found = Coordinates.of(values.cast(pa.large_string()))
+        codes = np.zeros((len(values), len(self.cardinalities)), np.int32)
+        codes[~found.is_place, 0] = NULL_CODE
+        if not self.cells:
+            return codes
+        part = np.zeros((int(found.is_place.sum()), codes.shape[1]), np.int32)
+        cells, *steps = self._tree.place(_numbers(found, self.decimals))
+        part[:, 0] = np.where(cells < 0, RARE_CODE, N_RESERVED + cells)
+        if self._n_steps > 1:
+            has_steps = (cells >= 0) & (self._levels[cells] > 0)
+            part[:, 1:] = np.where(has_steps[:, None], 1 + np.column_stack(steps).astype(np.int32), 0)
+        codes[found.is_place] = part
+        return codes
+
+    def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
+        """A place from the step, evenly; from anywhere in the cell where a step is missing."""
+        is_place = codes[:, 0] >= N_RESERVED
+        latitudes, longitudes = separate(self._draw(codes[is_place], rng))
+        parts = [
+            to_texts(latitudes, self.decimals, self.shown_decimals, NORTH_END),
+            to_texts(longitudes, self.decimals, self.shown_decimals, EAST_END),
+        ]
+        written = joined(*parts, by=", " if self.space_after_comma else ",")
+        row_of = pa.array(np.cumsum(is_place) - 1, mask=~is_place)
+        return from_text(written.take(row_of), self.dtype)
+
+    def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
+        """Rare always; null where there was none."""
+        if not self.cells:
+            return {"cell": [RARE_CODE]}
+        return {"cell": [RARE_CODE] if self.has_nulls else [RARE_CODE, NULL_CODE]}
+
+    def ranks(self) -> Mapping[str, list[float]]:
+        """Steps are ordered, and so are cells: along a curve that mostly leads from neighbour to neighbour."""
+        steps = dict.fromkeys(("lat", "long"), even_ranks(1, self._n_steps)) if self._n_steps > 1 else {}
+        return {"cell": even_ranks(N_RESERVED, len(self.cells))} | steps
+
+    @cached_property
+    def _tree(self) -> QuadTree:
+        return QuadTree(self.cells)
+
+    @cached_property
+    def _levels(self) -> npt.NDArray[np.int64]:
+        return np.array([cell.level for cell in self.cells], np.int64)
+
+    @cached_property
+    def _n_steps(self) -> int:
+        return 1 << min(max((cell.level for cell in self.cells), default=0), POSITION_LEVELS)
+
+    def _draw(self, codes: Codes, rng: np.random.Generator) -> Morton:
+        """A place on earth for each row."""
+        if len(codes) == 0:
+            return np.zeros(0, np.uint64)
+        steps = codes[:, 1:] - 1 if self._n_steps > 1 else np.zeros((len(codes), 2), np.int32)
+        rows, columns = np.where(steps < 0, rng.integers(0, self._n_steps, steps.shape), steps).astype(np.uint64).T
+        cells = codes[:, 0].astype(np.int64) - N_RESERVED
+        places = self._tree.draw(cells, rows, columns, rng)
+        for _ in range(_ROUNDS):
+            beyond = places != _on_earth(places, self.decimals)
+            if not beyond.any():
+                break
+            places[beyond] = self._tree.draw(cells[beyond], rows[beyond], columns[beyond], rng)
+        return _on_earth(places, self.decimals)
+
+
+def _on_earth(places: Morton, decimals: int) -> Morton:
+    rows, columns = separate(places)
+    ends = (np.uint64(2 * end * 10**decimals) for end in (NORTH_END, EAST_END))
+    return interleave(*(np.minimum(ticks, end) for ticks, end in zip((rows, columns), ends, strict=True)))
+
+
+def _numbers(found: Coordinates, decimals: int) -> Morton:
+    """The number of each place, those left out that are none."""
+    latitudes, longitudes = found.latitudes[found.is_place], found.longitudes[found.is_place]
+    return interleave(to_ticks(latitudes, decimals, NORTH_END), to_ticks(longitudes, decimals, EAST_END))
+
+
+def _quantile(decimals: npt.NDArray[np.int64], counts: ValueCounts, wanted: float) -> int:
+    """The smallest number of decimals that at least `wanted` entities do with, each counted once."""
+    order = np.argsort(decimals, kind="stable")
+    reached = np.cumsum(counts.lowest[order])
+    enough = np.flatnonzero(reached >= wanted)
+    return int(decimals[order[enough[0] if len(enough) else -1]])
+
+
+def _places_only(counts: ValueCounts) -> tuple[ValueCounts, Coordinates]:
+    """The summary of the texts that are places, all others counted as null, and the places themselves."""
+    is_place = Coordinates.of(counts.values).is_place
+    if not is_place.all():
+        # Those who have something else may have nulls as well.
+        others = int(surely_held(counts, np.where(is_place, -1, 0), 1)[0])
+        counts = replace(
+            counts,
+            values=counts.values.filter(pa.array(is_place)),
+            rows=counts.rows[is_place],
+            entities=counts.entities[is_place],
+            lowest=counts.lowest[is_place],
+            highest=counts.highest[is_place],
+            null_rows=counts.null_rows + int(counts.rows[~is_place].sum()),
+            null_entities=max(counts.null_entities, others),
+        )
+    return counts, Coordinates.of(counts.values)

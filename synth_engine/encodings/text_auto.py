@@ -1,0 +1,90 @@
+"""AUTO for text: chooses among coordinates, characters and categories by the values."""
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from synth_engine.domain import ModelEncodingType
+from synth_engine.encodings.base import Encoding
+from synth_engine.encodings.categorical import CategoricalEncoding
+from synth_engine.encodings.character import CharacterEncoding
+from synth_engine.encodings.code_points import lengths_of
+from synth_engine.encodings.coordinates import Coordinates
+from synth_engine.encodings.lat_long import LatLongEncoding
+from synth_engine.encodings.text_form import is_text
+from synth_engine.encodings.value_counts import Mask, ValueCounts
+from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+
+# Categories suit a column if at least this share of the entities have one that is common.
+MIN_COMMON_SHARE = 0.5
+# Few common places, such as a company's shops, are categories too.
+MAX_SHOPS = 100
+MIN_SHOP_SHARE = 0.999
+# Nearly all texts must be coordinates, and nearly all must be short enough to be drawn whole.
+MIN_PLACE_SHARE = 0.95
+MIN_WHOLE_SHARE = 0.9
+# Sub-columns that characters may cost: enough for names, e-mail addresses and most kinds of numbers with letters.
+MAX_SUB_COLUMNS = 48
+
+
+class TextAuto:
+    """Coordinates where texts are that; otherwise characters where most texts are rare and short; else categories.
+
+    Texts that hold dates or numbers stay texts: whoever wants them as such converts them before. Long texts that are
+    mostly rare stay categories too, and come out as the rare token: they need a language model. To tell coordinates
+    from numbers with a decimal comma, both must have a decimal point.
+
+    Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published.
+    """
+
+    type: ClassVar[ModelEncodingType] = ModelEncodingType.AUTO
+
+    @classmethod
+    def accepts(cls, dtype: pa.DataType) -> bool:
+        """Text; a dictionary says that it holds categories."""
+        return is_text(dtype)
+
+    @classmethod
+    def summarise(cls, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
+        """Sensitive summary of one partition; from that of categories, all others can be fitted."""
+        return CategoricalEncoding.summarise(values, entities)
+
+    @classmethod
+    def fit(
+        cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
+    ) -> Encoding:
+        """Fit the best suited of the three."""
+        categories = CategoricalEncoding.fit(counts, dtype, protection, rng)
+        is_kept = pc.is_in(counts.values, pa.array(categories.categories, counts.values.type))
+        is_common = is_kept.to_numpy(zero_copy_only=False) & (counts.entities >= MINIMUM_ENTITIES)
+        are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
+        if not are_shops and _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE:
+            places = LatLongEncoding.fit(counts, dtype, protection, rng)
+            if places.cells:
+                return places
+        if _share(counts, is_common) < MIN_COMMON_SHARE:
+            characters = CharacterEncoding.fit(counts, dtype, protection, rng)
+            if _suits(characters, counts):
+                return characters
+        return categories
+
+
+def _share(counts: ValueCounts, where: Mask) -> float:
+    """Share of the entities of which the first text is one of some; all where there are no texts."""
+    total = counts.lowest.sum()
+    return float(counts.lowest[where].sum() / total) if total else 1.0
+
+
+def _is_place(counts: ValueCounts) -> Mask:
+    found = Coordinates.of(counts.values)
+    is_place: Mask = found.is_place & (found.fewest > 0)
+    return is_place
+
+
+def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
+    is_whole = lengths_of(counts.values) <= len(characters.positions)
+    is_short = len(characters.cardinalities) <= MAX_SUB_COLUMNS
+    return bool(characters.positions) and is_short and _share(counts, is_whole) >= MIN_WHOLE_SHARE

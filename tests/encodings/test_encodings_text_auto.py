@@ -1,0 +1,80 @@
+"""Which encoding AUTO chooses for text."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from synth_engine.demo import make_shop
+from synth_engine.domain import ModelEncodingType as Kind
+from synth_engine.encodings import detect, fitter
+from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+from tests.encodings.columns import fit
+
+AUTO = fitter(Kind.AUTO)
+SHOP = make_shop(1_000, seed=1).customers
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def places(size: int) -> list[str]:
+    return [f"{north:.4f},{east:.4f}" for north, east in rng().normal([48.2, 16.4], 0.1, (size, 2))]
+
+
+def uniform(size: int, form: str) -> list[str]:
+    return [form.format(number) for number in rng().permutation(size)]
+
+
+CHOICES = {
+    "names": (SHOP["name"].tolist(), Kind.TABULAR_CHARACTER),
+    "cities": (SHOP["city"].tolist(), Kind.TABULAR_CATEGORICAL),
+    "locations": (SHOP["location"].tolist(), Kind.TABULAR_LAT_LONG),
+    "locations with a few others": ([*places(1_000), *["unknown"] * 40], Kind.TABULAR_LAT_LONG),
+    "locations among others": ([*places(500), *["unknown"] * 500], Kind.TABULAR_CATEGORICAL),
+    "shops' locations": ([*places(9)] * 100, Kind.TABULAR_CATEGORICAL),
+    "numbers with a decimal comma": (uniform(1_000, "{0},50"), Kind.TABULAR_CHARACTER),
+    "numbers with a thousands point": (uniform(1_000, "{0}.000,25"), Kind.TABULAR_CHARACTER),
+    "codes": (uniform(1_000, "AB-{0:04}"), Kind.TABULAR_CHARACTER),
+    "days": ([f"20{n % 100:02}-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(3_000)], Kind.TABULAR_CHARACTER),
+    "numbers": (uniform(1_000, "{0}"), Kind.TABULAR_CHARACTER),
+    "long texts": (["".join(rng(n).choice(list("abc "), 200)) for n in range(300)], Kind.TABULAR_CATEGORICAL),
+    "long and repeated texts": (["x" * 10_000, "y" * 10_000] * 50, Kind.TABULAR_CATEGORICAL),
+    "some long texts": ([*uniform(800, "{0:03}"), *["ab" * length for length in range(200)]], Kind.TABULAR_CATEGORICAL),
+    "half of them rare": (["a", "b"] * 300 + uniform(500, "v{0}"), Kind.TABULAR_CATEGORICAL),
+    "most of them rare": (["a", "b"] * 200 + uniform(500, "v{0}"), Kind.TABULAR_CHARACTER),
+    "all different everywhere": ([chr(0x4E00 + place) for place in range(1_000)], Kind.TABULAR_CATEGORICAL),
+    "too few to tell": (uniform(31, "v{0}"), Kind.TABULAR_CATEGORICAL),
+    "too few locations": (places(31), Kind.TABULAR_CATEGORICAL),
+    "nothing": ([None] * 100, Kind.TABULAR_CATEGORICAL),
+    "no rows": ([], Kind.TABULAR_CATEGORICAL),
+    "empty texts": ([""] * 100, Kind.TABULAR_CATEGORICAL),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_choice(name, seed):
+    texts, kind = CHOICES[name]
+    assert fit(AUTO, pa.array(texts, pa.string()), seed=seed).encoding_type == kind
+
+
+@pytest.mark.parametrize("name", ["names", "cities", "locations", "codes", "shops' locations"])
+def test_the_choice_is_the_same_without_protection(name):
+    texts, kind = CHOICES[name]
+    assert fit(AUTO, pa.array(texts, pa.string()), enabled=False).encoding_type == kind
+
+
+@pytest.mark.parametrize("dtype", [pa.string(), pa.large_string(), pa.string_view()])
+def test_auto_of_text_is_auto_and_a_dictionary_holds_categories(dtype):
+    assert detect(dtype) == Kind.AUTO
+    assert detect(pa.dictionary(pa.int32(), pa.string())) == Kind.TABULAR_CATEGORICAL
+
+
+def test_one_entity_does_not_decide():
+    """Whatever few entities with thousands of rows have, the choice is that of the others."""
+    cities = SHOP["city"].tolist()
+    column = pa.array(cities + uniform(10_000, "{0}.5,{0}.5") + uniform(10_000, "v{0}"))
+    entities = np.array([*range(len(cities)), *rng().integers(10_000, 10_000 + MINIMUM_ENTITIES - 1, 20_000)])
+    encoding = AUTO.fit(AUTO.summarise(column, entities), column.type, ValueProtection(), rng())
+    assert encoding.encoding_type == Kind.TABULAR_CATEGORICAL
