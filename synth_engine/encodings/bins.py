@@ -15,8 +15,9 @@ MAX_BINS = 64
 # A value is an atom when its rows exceed those of a typical neighbour by at least this share of all rows: what is left
 # in bins is off by less than that for any single value.
 MIN_ATOM_SHARE = 0.001
-# A range of so few whole numbers needs no positions inside bins: a second sub-column costs more than these codes.
-MAX_SINGLE = 100
+# A range of so few whole numbers has a code for each, in place of positions inside bins: in a training step a second
+# sub-column costs as much as several hundred codes. One less than what is left of a byte for codes beside null.
+MAX_SINGLE = 255
 # How far to either side neighbours are looked for, in ticks.
 NEIGHBOURHOOD = 10
 # How often the outermost bins are halved, so that heavy tails are not drawn evenly from a range of many magnitudes.

@@ -177,6 +177,7 @@ class Fitted:
     protection: ValueProtection
 
 
-def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0):
+def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0, entities: np.ndarray | None = None):
     """The encoding of a column."""
-    return by.fit(by.summarise(column), column.type, ValueProtection(enabled=enabled), np.random.default_rng(seed))
+    protection = ValueProtection(enabled=enabled)
+    return by.fit(by.summarise(column, entities), column.type, protection, np.random.default_rng(seed))
