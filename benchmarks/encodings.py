@@ -1,16 +1,17 @@
 """The encoding is the ceiling: how well gradient boosting tells rows that were encoded and decoded from real ones.
 
-    python -m benchmarks.encodings [census batting ...] [--max-rows 60000] [--columns]
+    python -m benchmarks.encodings [--table census] [--table my.csv] [--max-rows 60000] [--columns]
 
 No model is in between. One half of a table is encoded and decoded, the other half is held out. Beside the score of all
 columns together stand its floor (the first half as it is, against the other), what it is without value protection, and
-what it is without open-ended texts; `--columns` shows every column alone.
+what it is without open-ended texts; `--columns` shows every column alone. `make bench ARGS="--only encodings"` is this.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -179,8 +180,8 @@ def as_frame(table: pa.Table) -> pd.DataFrame:
 
 
 def load(name: str, folder: Path = FOLDER) -> pa.Table:
-    """One of the real tables without its keys; `FileNotFoundError` where it is not in the folder."""
-    path = folder / TABLES[name]
+    """One of the real tables without its keys, or the table of a file; `FileNotFoundError` where it is missing."""
+    path = folder / TABLES[name] if name in TABLES else Path(name)
     if not path.exists():
         raise FileNotFoundError(
             f"no table at {path}: run from the root of the repository, or give a folder by --folder"
@@ -229,20 +230,26 @@ def _printed(title: str, headings: Iterable[str], caption: str) -> Printed:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="*", default=list(TABLES), help=f"default: {', '.join(TABLES)}")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"of the tables; default {FOLDER}")
+    parser.add_argument(
+        "--table", action="append", help=f"a file, or one of {', '.join(TABLES)}; default: all of these"
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"of the tables with a name; default {FOLDER}")
     parser.add_argument("--max-rows", type=int, default=MAX_ROWS, help="take a random part of larger tables")
     parser.add_argument("--seed", type=int, default=0, help="of the halves")
     parser.add_argument("--columns", action="store_true", help="also print every column")
+    parser.add_argument("--json", type=Path, help="where to write all figures")
     args = parser.parse_args()
     scores = {}
-    for name in args.tables:
+    for name in args.table or TABLES:
         started = time.perf_counter()
         scores[name] = measure(load(name, args.folder), args.max_rows, args.seed)
         print(f"== {name}: {time.perf_counter() - started:.0f} s", flush=True)
         if args.columns:
             print_columns(name, scores[name])
     print_scores(scores)
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps({name: asdict(score) for name, score in scores.items()}, indent=2))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def _encode_column(values: pd.Series, dtype: Any) -> tuple[list[np.ndarray], boo
     if pd.api.types.is_datetime64_any_dtype(dtype):
         times = pd.to_datetime(values)
         seconds = (times - pd.Timestamp(0, tz=times.dt.tz)).dt.total_seconds()
-        parts = [seconds, seconds % DAY_SECONDS, times.dt.day, times.dt.dayofweek]
+        parts = [seconds, seconds % DAY_SECONDS, times.dt.day, times.dt.day_of_week]
         return [part.to_numpy(dtype=float, na_value=np.nan) for part in parts], False
     if pd.api.types.is_timedelta64_dtype(dtype):
         return [values.dt.total_seconds().to_numpy(dtype=float)], False

@@ -46,8 +46,9 @@ DICTIONARIES = [
     pa.dictionary(pa.int8(), pa.decimal128(5, 2)),
     pa.dictionary(pa.int8(), pa.null()),
 ]
+BYTES = [pa.binary(), pa.large_binary(), pa.binary(3), pa.uuid()]
 NUMBERS = [*INTEGERS, *FLOATS, *DECIMALS, *TIMES, *DURATIONS]
-TYPES = [*NUMBERS, *DATES, *TIMESTAMPS, *TEXTS, *DICTIONARIES, pa.bool_(), pa.null()]
+TYPES = [*NUMBERS, *DATES, *TIMESTAMPS, *TEXTS, *BYTES, *DICTIONARIES, pa.bool_(), pa.null()]
 
 _TIME_ENDS = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
@@ -88,6 +89,9 @@ def elements(dtype: pa.DataType) -> st.SearchStrategy:
     if dtype in TEXTS:
         peculiar = ["", "_RARE_", "null", "\0", "é", "e\N{COMBINING ACUTE ACCENT}", "👩‍👩‍👧", "A", "a", "x" * 2_000]
         return st.sampled_from(peculiar) | st.text(max_size=6)
+    if dtype in BYTES:
+        width = _byte_width(dtype)
+        return st.binary(min_size=width or 0, max_size=width or 5)
     low, high = _whole(dtype)
     near = st.integers(max(low, -100), min(high, 100))
     return near | st.integers(low, high) | st.sampled_from([low, low + 1, high - 1, high])
@@ -97,6 +101,8 @@ def build(values: list, dtype: pa.DataType) -> pa.Array:
     """An array from values as `elements` gives them, None for null."""
     if pa.types.is_dictionary(dtype):
         return _dictionary(values, dtype)
+    if isinstance(dtype, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(dtype, pa.array(values, dtype.storage_type))
     if pa.types.is_decimal(dtype):
         texts = [None if value is None else Decimal((value < 0, _digits(value), -dtype.scale)) for value in values]
         wide = pa.decimal256(76, dtype.scale) if dtype.bit_width == 256 else pa.decimal128(38, dtype.scale)
@@ -110,6 +116,11 @@ def build(values: list, dtype: pa.DataType) -> pa.Array:
         is_short = pa.types.is_date32(dtype) or pa.types.is_time32(dtype)
         return pa.array(values, pa.int32() if is_short else pa.int64()).cast(dtype)
     return pa.array(values, dtype)
+
+
+def _byte_width(dtype: pa.DataType) -> int | None:
+    storage = dtype.storage_type if isinstance(dtype, pa.BaseExtensionType) else dtype
+    return storage.byte_width if pa.types.is_fixed_size_binary(storage) else None
 
 
 def _digits(value: int) -> tuple[int, ...]:
@@ -156,6 +167,8 @@ def _spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
         return [None] * size
     if dtype in TEXTS:
         return [f"v{value}" for value in rng.integers(0, 10**6, size)]
+    if dtype in BYTES:
+        return [rng.bytes(_byte_width(dtype) or 4) for _ in range(size)]
     if pa.types.is_floating(dtype):
         largest = float(np.finfo(f"float{_width(dtype)}").max)
         scale = min(10.0 ** rng.uniform(-12, 12), largest / 10)
