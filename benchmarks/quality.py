@@ -12,7 +12,6 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imp
 import numpy as np
 import pandas as pd
 from mostlyai import qa
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-MAX_CATEGORIES = 255  # of HistGradientBoostingClassifier
+from benchmarks.judge import judge_auc
 
 
 def score(
@@ -84,41 +81,6 @@ def _with_flags_as_text(table: pd.DataFrame, train: pd.DataFrame) -> pd.DataFram
     """
     flags = [name for name, dtype in train.dtypes.items() if pd.api.types.is_bool_dtype(dtype)]
     return table.assign(**{str(name): table[name].astype("string") for name in flags})
-
-
-def judge_auc(real: pd.DataFrame, other: pd.DataFrame, seed: int = 0) -> float:
-    """Mean AUC, over three folds, of gradient boosting that tells `other` from `real`; 0.5 where it cannot.
-
-    Takes equal numbers of rows of each. Unlike the discriminator of `mostlyai-qa`, which sees text embeddings of the
-    rows, it sees exact values, and so popular amounts that were blurred.
-    """
-    rows = min(len(real), len(other))
-    both = pd.concat([real.sample(rows, random_state=seed), other.sample(rows, random_state=seed)], ignore_index=True)
-    features, categorical = _encode(both, real.dtypes.to_dict())
-    classifier = HistGradientBoostingClassifier(categorical_features=categorical, random_state=seed)
-    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
-    labels = np.repeat([0, 1], rows)
-    return float(cross_val_score(classifier, features, labels, cv=folds, scoring="roc_auc").mean())
-
-
-def _encode(table: pd.DataFrame, dtypes: Mapping[Any, Any]) -> tuple[np.ndarray, list[bool]]:
-    """Float features, missing values as NaN, and which of them are categorical, by the real table's types."""
-    columns, categorical = [], []
-    for name, dtype in dtypes.items():
-        values, is_categorical = _encode_column(table[name], dtype)
-        columns.append(values)
-        categorical.append(is_categorical)
-    return np.column_stack(columns), categorical
-
-
-def _encode_column(values: pd.Series, dtype: Any) -> tuple[np.ndarray, bool]:
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        seconds = (pd.to_datetime(values) - pd.Timestamp(0)).dt.total_seconds()
-        return seconds.to_numpy(dtype=float), False
-    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
-        return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan), False
-    codes, categories = pd.factorize(values.astype("string"), sort=True)
-    return np.where(codes < 0, np.nan, codes), len(categories) <= MAX_CATEGORIES
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Benchmark of our engine against the reference engine: from a table of data to a table of ratios.
 
-    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality]
+    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality encodings]
 
 Everything lands in `benchmarks/results/`: a folder per table and split, in it a folder per engine and seed, and for
 each invocation one JSON file with all figures, the machine and the versions.
@@ -22,7 +22,7 @@ from benchmarks.reference_env import ROOT, ensure_reference_env
 from benchmarks.report import print_table
 
 RESULTS = Path(__file__).with_name("results")
-STEPS = ("engines", "likelihood", "quality")
+STEPS = ("engines", "likelihood", "quality", "encodings")
 ENGINES = ("reference", "ours")
 
 
@@ -55,14 +55,24 @@ class Run:
 
 def main() -> None:
     args = _arguments()
+    if set(args.only) != {"encodings"}:
+        compare_engines(args)
+    if "encodings" in args.only:
+        run_encodings(args)
+
+
+def compare_engines(args: argparse.Namespace) -> None:
+    """The steps that need both engines, and one table of what they found."""
     machine = describe_machine()
     data = RESULTS / f"{args.table.name.split('.')[0]}-{data_key(args.table, args.data_seed, args.max_rows)}"
     write_halves(args.table, data, args.data_seed, args.max_rows)
     options = {"max-epochs": args.max_epochs, "sample-size": args.sample_size}
     seeds = range(args.seed, args.seed + args.repeat)
     runs = [Run(engine, seed, data, options) for seed in seeds for engine in ENGINES]
+    steps = {"engines": run_engines, "likelihood": run_likelihood, "quality": run_quality}
     for step in args.only:
-        {"engines": run_engines, "likelihood": run_likelihood, "quality": run_quality}[step](runs, args.skip)
+        if step in steps:
+            steps[step](runs, args.skip)
     found = {engine: [run.read() for run in runs if run.engine == engine] for engine in ENGINES}
     found = {engine: [result for result in results if result] for engine, results in found.items()}
     path = write_summary({**_provenance(args, data, list(seeds)), "machine": machine, **found})
@@ -105,6 +115,12 @@ def run_quality(runs: list[Run], skip: list[str]) -> None:
             continue
         halves = {name: run.data / f"{name}.parquet" for name in ("train", "holdout")}
         _call(Path(sys.executable), "benchmarks.quality", **halves, synthetic=synthetic, json=scores)
+
+
+def run_encodings(args: argparse.Namespace) -> None:
+    """What encoding and decoding alone lose; on all real tables unless one is named. See `encodings.py`."""
+    options = {"table": None if args.table == CENSUS else args.table, "max-rows": args.max_rows}
+    _call(Path(sys.executable), "benchmarks.encodings", **options, json=RESULTS / "encodings.json")
 
 
 def write_summary(summary: dict[str, Any]) -> Path:

@@ -5,14 +5,15 @@ from collections.abc import Callable, Collection
 import pyarrow as pa
 from rich.text import Text
 
+from synth_engine.stages.layouts import original_table
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
 
 def synthetic_table(workspace_dir: str) -> pa.Table:
-    """All synthetic rows of a workspace."""
+    """All synthetic rows of a workspace, with exactly the types of the original table, also those Parquet has not."""
     reader = Workspace(workspace_dir).read(Artefact.SYNTHETIC_DATA)
-    return pa.concat_tables([reader.table(name) for name in reader.parts()])
+    return original_table(pa.concat_tables([reader.table(name) for name in reader.parts()]))
 
 
 def summary_of(workspace_dir: str, stages: Collection[str], output: str | None = None) -> Text:

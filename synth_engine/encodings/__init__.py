@@ -4,8 +4,17 @@ Belongs here: everything that depends on a column's type. Does not belong here: 
 Adding an encoding is one new file and one line in `registry`.
 """
 
-from synth_engine.encodings.base import Encoding, Entities
+from synth_engine.encodings.base import Encoding, Entities, draws_nulls
 from synth_engine.encodings.registry import AnyEncoding, detect, fitter, supported_types
 from synth_engine.encodings.value_counts import ValueCounts
 
-__all__ = ["AnyEncoding", "Encoding", "Entities", "ValueCounts", "detect", "fitter", "supported_types"]
+__all__ = [
+    "AnyEncoding",
+    "Encoding",
+    "Entities",
+    "ValueCounts",
+    "detect",
+    "draws_nulls",
+    "fitter",
+    "supported_types",
+]

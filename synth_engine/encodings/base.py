@@ -109,6 +109,22 @@ class Encoding(BaseModel, ABC):
         return {}
 
 
+def draws_nulls(encoding: Encoding, method: RareCategoryReplacementMethod) -> bool:
+    """Whether generation may give null: where enough entities have nulls, or where no value at all may be shown.
+
+    Tries every code that may be drawn, one sub-column at a time.
+    """
+    never = encoding.never_drawn(method)
+    allowed = [sorted(set(range(size)) - set(never.get(part, ()))) for part, size in encoding.cardinalities.items()]
+    rows = []
+    for place, codes in enumerate(allowed):
+        tried = np.tile([options[-1] for options in allowed], (len(codes), 1))
+        tried[:, place] = codes
+        rows.append(tried)
+    values = encoding.decode(np.concatenate(rows).astype(np.int32), np.random.default_rng(0))
+    return bool((values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).null_count)
+
+
 def has_protected_nulls(counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> bool:
     """Whether null is common enough to be generated."""
     return counts.null_entities >= protection.threshold(rng)

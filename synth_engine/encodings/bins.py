@@ -15,8 +15,14 @@ MAX_BINS = 64
 # A value is an atom when its rows exceed those of a typical neighbour by at least this share of all rows: what is left
 # in bins is off by less than that for any single value.
 MIN_ATOM_SHARE = 0.001
-# A range of so few whole numbers needs no positions inside bins: a second sub-column costs more than these codes.
-MAX_SINGLE = 100
+# In a small table chance alone does that; the excess must be as many standard deviations of a neighbour's count.
+MIN_ATOM_DEVIATIONS = 3
+# A range of so few whole numbers has a code for each, in place of positions inside bins: in a training step a second
+# sub-column costs as much as several hundred codes. The most that fit into a byte beside null, but for few rows fewer:
+# what is seen a few times only is learned better as a position in a bin.
+MAX_SINGLE = 255
+MAX_SINGLE_OF_FEW_ROWS = 100
+ROWS_PER_SINGLE = 50
 # How far to either side neighbours are looked for, in ticks.
 NEIGHBOURHOOD = 10
 # How often the outermost bins are halved, so that heavy tails are not drawn evenly from a range of many magnitudes.
@@ -65,7 +71,10 @@ def popular(counts: TickCounts, threshold: int) -> Mask:
     """
     wanted = MIN_ATOM_SHARE * counts.rows.sum()
     candidates = np.flatnonzero((counts.entities >= max(threshold, 2)) & (counts.rows >= wanted))
-    excess = counts.rows[candidates] - _typical_neighbour(counts, candidates)
+    neighbours = _typical_neighbour(counts, candidates)
+    excess = counts.rows[candidates] - neighbours
+    stands_out = excess >= MIN_ATOM_DEVIATIONS * np.sqrt(neighbours)
+    candidates, excess = candidates[stands_out], excess[stands_out]
     if (excess >= wanted).sum() > MAX_ATOMS:
         wanted = np.partition(excess, -MAX_ATOMS - 1)[-MAX_ATOMS - 1] + 1
     chosen = np.zeros(len(counts.ticks), np.bool_)
@@ -111,13 +120,14 @@ def bin_edges(counts: TickCounts, n_bins: int, protection: ValueProtection, rng:
     return np.array(edges if len(edges) > 1 else edges * 2, counts.ticks.dtype)
 
 
-def every_tick(bounds: tuple[Any, Any], tick_type: Any) -> Ticks | None:
+def every_tick(bounds: tuple[Any, Any], tick_type: Any, n_rows: int) -> Ticks | None:
     """Edges that give each tick of the range a bin of its own; None where these are too many, or not whole.
 
-    Depends on the range alone, hence needs no protection of its own.
+    Depends on the range and on the number of rows alone, hence needs no protection of its own.
     """
     low, high = bounds
-    if isinstance(low, float) or high - low >= MAX_SINGLE:
+    affordable = max(MAX_SINGLE_OF_FEW_ROWS, min(MAX_SINGLE, n_rows // ROWS_PER_SINGLE))
+    if isinstance(low, float) or high - low >= affordable:
         return None
     # The last bin includes its upper edge.
     return np.array([*range(low, high + 1), high], tick_type)

@@ -27,8 +27,8 @@ class CategoricalEncoding(Encoding):
 
     Those of an ordered dictionary are in its order instead, as far as all partitions have the same.
 
-    Any flat type but binary ones can be a category: strings, booleans, numbers, dates, times, dictionaries of these.
-    Times, dates and durations are written as whole numbers of their unit, so that they are exact.
+    Any flat type can be a category: strings, booleans, numbers, dates, times, bytes, dictionaries of these. Times,
+    dates and durations are written as whole numbers of their unit, bytes in hexadecimal digits, so that they are exact.
 
     Guarantees: every category in `categories` is held by at least as many entities as the protection asks for.
     """

@@ -76,7 +76,8 @@ class NumericBinnedEncoding(Encoding):
         share = float(ticks.rows[~is_atom].sum() / ticks.rows.sum())
         edges = bin_edges(ticks.where(~is_atom), int(np.ceil(MAX_BINS * share)), protection, rng)
         steps = _steps(edges) if share >= MIN_BINNED_SHARE else 0
-        if steps and (every := every_tick(scale.within(*bounds), scale.tick_type)) is not None:
+        every = every_tick(scale.within(*bounds), scale.tick_type, int(ticks.rows.sum())) if steps else None
+        if every is not None:
             is_atom, edges, steps = np.zeros_like(is_atom), every, 0
         return cls(
             dtype=dtype,

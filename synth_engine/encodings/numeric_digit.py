@@ -1,37 +1,49 @@
 """TABULAR_NUMERIC_DIGIT: draws a number digit by digit."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, is_whole, null_mask
-from synth_engine.encodings.ticks import Scale, Ticks
-from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.encodings.digits import (
+    NO_PLACE,
+    SIGNIFICANT,
+    SURVIVING,
+    Notation,
+    Places,
+    first_place,
+    last_places,
+    within,
+)
+from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, null_mask
+from synth_engine.encodings.value_counts import Counts, ValueCounts
+from synth_engine.privacy import ENOUGH_ENTITIES, ValueProtection
 
 NULL_CODE, POSITIVE_CODE, NEGATIVE_CODE = 0, 1, 2
 MAX_DECIMALS = 20
-# Significant digits of a continuous column: as many as tell any two floats of the type apart, or survive in it.
-_SIGNIFICANT = {pa.float16(): 5, pa.float32(): 9, pa.float64(): 15}
-_LARGEST = np.iinfo(np.uint64).max
+MAX_DIGITS = 38  # 18 before the point and 20 after it
+# Significant digits that a small float keeps beside large ones, where that many digits are after the point at all.
+SMALL_DIGITS = 6
+# Entities that may have finer numbers than the digits show, and how many make a number common and not to be rounded.
+_FINER_SHARE = 0.01
+_COMMON_SHARE = 0.001
 
 
 class NumericDigitEncoding(Encoding):
     """Sub-column ``sign`` (0 null, 1 not negative, 2 negative), and one per digit: ``e3`` thousands, ``m2`` hundredths.
 
-    Numbers are clipped to ``low`` and ``high`` and rounded to ``decimals`` (-2: to hundreds).
-    Whole numbers keep all their digits, decimals 18, floats 15; at most 20 are after the point. With protection a
-    hundredth of the entities may have had finer numbers.
+    Numbers are clipped to ``low`` and ``high`` and rounded to ``decimals`` (-2: to hundreds). Whole numbers and
+    decimals keep all their digits; floats 15 below the first digit of the largest, and more where smaller ones would
+    not keep 6 of their own. At most 20 digits are after the point, and 38 in all. With protection a hundredth of the
+    entities may have had finer numbers.
 
-    Guarantees: ``low`` and ``high`` are protected bounds; decoded numbers lie between them.
+    Guarantees: ``low`` and ``high`` are protected bounds; decoded numbers lie between them; the last digit is in use by
+    at least as many entities as the protection asks for.
     """
 
     type: ClassVar[ModelEncodingType] = ModelEncodingType.TABULAR_NUMERIC_DIGIT
@@ -60,13 +72,8 @@ class NumericDigitEncoding(Encoding):
         bounds = protection.bounds(counts.values, counts.lowest, counts.highest, rng)
         if bounds is None:
             return cls(dtype=dtype, has_nulls=has_nulls)
-        scale = Scale.within_bounds(dtype, counts, bounds, protection, factors=(10,))
-        found = scale.decimals
-        if found is None:
-            found = _continuous_decimals(dtype, bounds)
-            scale = Scale(dtype, found)
-        low, high = scale.numbers(np.array(scale.within(*bounds), scale.tick_type)).to_pylist()
-        decimals = found - (len(str(scale.multiple)) - 1)
+        decimals = -_last_place(counts, dtype, bounds, protection, protection.threshold(rng))
+        low, high = within(*bounds, -decimals)
         return cls(dtype=dtype, has_nulls=has_nulls, low=low, high=high, decimals=decimals, any_values=True)
 
     @property
@@ -81,23 +88,15 @@ class NumericDigitEncoding(Encoding):
         if not self.any_values:
             return codes
         null = null_mask(numbers)
-        ticks = np.clip(self._scale.ticks(numbers.drop_null()), *self._range)
-        magnitudes = ticks if ticks.dtype == np.uint64 else np.abs(ticks).view(np.uint64)
-        codes[~null, 0] = np.where(ticks < 0, NEGATIVE_CODE, POSITIVE_CODE)
-        for place in range(len(self._digit_names), 0, -1):
-            magnitudes, digits = np.divmod(magnitudes, np.uint64(10))
-            codes[~null, place] = digits
+        is_negative, digits = self._notation.write(self._clipped(numbers.drop_null()))
+        codes[~null, 0] = np.where(is_negative, NEGATIVE_CODE, POSITIVE_CODE)
+        codes[~null, 1:] = digits
         return codes
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Put the digits together and clip to the protected range."""
-        magnitudes = np.zeros(len(codes), np.uint64)
-        for place in range(1, codes.shape[1]):
-            digits = codes[:, place].astype(np.uint64)
-            too_large = magnitudes > (_LARGEST - digits) // np.uint64(10)
-            magnitudes = np.where(too_large, _LARGEST, magnitudes * np.uint64(10) + digits)
-        ticks = np.clip(self._signed(magnitudes, codes[:, 0] == NEGATIVE_CODE), *self._range)
-        numbers = self._scale.numbers(ticks)
+        digits = codes[:, 1:].astype(np.uint8)
+        numbers = self._notation.read(codes[:, 0] == NEGATIVE_CODE, digits, self.low, self.high)
         is_null = pa.array(codes[:, 0] == NULL_CODE)
         return from_numbers(pc.if_else(is_null, pa.scalar(None, numbers.type), numbers), self.dtype)
 
@@ -117,32 +116,47 @@ class NumericDigitEncoding(Encoding):
         return {name: even_ranks(0, 10) for name in self._digit_names}
 
     @cached_property
-    def _scale(self) -> Scale:
-        return _scale(self.dtype, self.decimals)
-
-    @cached_property
-    def _range(self) -> Ticks:
-        return self._scale.ticks_of([self.low, self.high])
+    def _notation(self) -> Notation:
+        first = max(first_place(self.low), first_place(self.high), -self.decimals)
+        return Notation(self.dtype, first, -self.decimals)
 
     @cached_property
     def _digit_names(self) -> list[str]:
-        n_digits = max(len(str(abs(tick))) for tick in self._range.tolist())
-        exponents = range(n_digits - self.decimals - 1, -self.decimals - 1, -1)
-        return [f"e{exponent}" if exponent >= 0 else f"m{-exponent}" for exponent in exponents]
+        places = range(self._notation.first, self._notation.last - 1, -1)
+        return [f"e{place}" if place >= 0 else f"m{-place}" for place in places]
 
-    def _signed(self, magnitudes: npt.NDArray[np.uint64], is_negative: npt.NDArray[np.bool_]) -> Ticks:
-        if self._scale.tick_type == np.uint64:
-            return np.where(is_negative, np.uint64(0), magnitudes)
-        limit = np.uint64(2**63)
-        positive = np.minimum(magnitudes, limit - np.uint64(1))
-        negative = np.uint64(0) - np.minimum(magnitudes, limit)  # modulo 2**64, as 64-bit integers have it
-        return np.where(is_negative, negative, positive).view(np.int64)
+    def _clipped(self, numbers: pa.Array) -> pa.Array:
+        low, high = (pa.scalar(bound, numbers.type) for bound in (self.low, self.high))
+        return pc.if_else(pc.less(numbers, low), low, pc.if_else(pc.greater(numbers, high), high, numbers))
 
 
-def _scale(dtype: pa.DataType, decimals: int) -> Scale:
-    return Scale(dtype, 0, 10**-decimals) if is_whole(dtype) and decimals < 0 else Scale(dtype, decimals)
+def _last_place(
+    counts: ValueCounts, dtype: pa.DataType, bounds: tuple[Any, Any], protection: ValueProtection, threshold: int
+) -> int:
+    """The place of the last digit that is worth a sub-column."""
+    first = max(first_place(bound) for bound in bounds)
+    low, high = (pa.scalar(bound, counts.values.type) for bound in bounds)
+    inside = pc.and_(pc.greater_equal(counts.values, low), pc.less_equal(counts.values, high))
+    kept = inside.to_numpy(zero_copy_only=False)
+    values = counts.values.filter(inside)
+    entities = np.maximum(counts.lowest, counts.highest)[kept]  # never more than there are, unlike their sum by value
+
+    def in_use(n_digits: int | None = None) -> int:
+        return _finest_in_use(last_places(values, dtype, n_digits), entities, protection, threshold)
+
+    last = max(min(in_use(), first), first - MAX_DIGITS + 1, -MAX_DECIMALS)
+    if pa.types.is_floating(dtype) and first - last >= SURVIVING[dtype]:
+        continuous = min(first - SIGNIFICANT[dtype] + 1, in_use(SMALL_DIGITS))
+        last = max(last, continuous)
+    return last
 
 
-def _continuous_decimals(dtype: pa.DataType, bounds: tuple[Any, Any]) -> int:
-    largest = Decimal(max(abs(bound) for bound in bounds))
-    return min(MAX_DECIMALS, _SIGNIFICANT[dtype] - 1 - largest.adjusted())
+def _finest_in_use(places: Places, entities: Counts, protection: ValueProtection, threshold: int) -> int:
+    """The finest place that enough entities need for their numbers, or that a common number needs."""
+    finest, index = np.unique(places, return_inverse=True)
+    total = int(entities.sum())
+    allowed = max(threshold, _FINER_SHARE * total) if protection.enabled else 1
+    is_common = protection.enabled & (entities >= max(_COMMON_SHARE * total, ENOUGH_ENTITIES))
+    reached = np.cumsum(np.bincount(index, entities, minlength=len(finest))) >= allowed
+    reached |= np.bincount(index, is_common, minlength=len(finest)) > 0
+    return int(finest[np.argmax(reached)]) if reached.any() else NO_PLACE

@@ -1,9 +1,16 @@
 """The exact text form of flat values, and the way back to their type."""
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth_engine.encodings.numeric import accepts_number
+
+Bytes = npt.NDArray[np.uint8]
+Offsets = npt.NDArray[np.int64]
 
 
 def is_text(dtype: pa.DataType) -> bool:
@@ -12,14 +19,19 @@ def is_text(dtype: pa.DataType) -> bool:
 
 
 def has_text_form(dtype: pa.DataType) -> bool:
-    """Text, booleans, numbers, dates, times and durations; not binary values, and nothing nested."""
-    is_flat = is_text(dtype) or accepts_number(dtype) or _is_time(dtype)
+    """Text, booleans, numbers, dates, times, durations and bytes; nothing nested."""
+    is_flat = is_text(dtype) or accepts_number(dtype) or _is_time(dtype) or _is_bytes(dtype)
     return bool(is_flat or pa.types.is_boolean(dtype) or pa.types.is_null(dtype))
 
 
 def to_text(values: pa.Array) -> pa.Array:
-    """Values as ``large_string``; NaN is null, and negative zero is zero. Equal values have equal texts."""
+    """Values as ``large_string``; NaN is null, and negative zero is zero. Equal values have equal texts.
+
+    Bytes are written in hexadecimal digits.
+    """
     dtype = values.type
+    if _is_bytes(dtype):
+        return _hexadecimal((values.storage if _is_uuid(dtype) else values).cast(pa.large_binary()))
     if _is_time(dtype):
         values = values.cast(_storage(dtype))
     elif pa.types.is_floating(dtype):
@@ -34,6 +46,10 @@ def from_text(texts: pa.Array, dtype: pa.DataType) -> pa.Array:
     """Inverse of `to_text`."""
     if pa.types.is_null(dtype):
         return pa.nulls(len(texts))
+    if _is_bytes(dtype):
+        storage = dtype.storage_type if _is_uuid(dtype) else dtype
+        plain = _from_hexadecimal(texts).cast(storage)
+        return pa.ExtensionArray.from_storage(dtype, plain) if _is_uuid(dtype) else plain
     if _is_time(dtype):
         return texts.cast(_storage(dtype)).cast(dtype)
     return texts.cast(_writable(dtype)).cast(dtype)
@@ -54,3 +70,45 @@ def _writable(dtype: pa.DataType) -> pa.DataType:
         return pa.float32()
     is_narrow = pa.types.is_decimal(dtype) and dtype.bit_width < 128
     return pa.decimal128(38, dtype.scale) if is_narrow else dtype
+
+
+def _is_bytes(dtype: pa.DataType) -> bool:
+    is_plain = pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype)
+    return bool(is_plain or _is_uuid(dtype))
+
+
+def _is_uuid(dtype: pa.DataType) -> bool:
+    return isinstance(dtype, pa.BaseExtensionType) and dtype.extension_name == "arrow.uuid"
+
+
+_DIGITS = np.array([f"{byte:02x}".encode() for byte in range(256)]).view(np.uint16)
+_VALUES = np.zeros(256, np.uint8)
+_VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+
+
+def _hexadecimal(values: pa.Array) -> pa.Array:
+    """``large_binary`` as text of two digits per byte."""
+    content, offsets = _content(values)
+    return _of_content(pa.large_string(), _DIGITS[content], offsets * 2, values)
+
+
+def _from_hexadecimal(texts: pa.Array) -> pa.Array:
+    """Inverse of `_hexadecimal`."""
+    content, offsets = _content(texts)
+    halves = _VALUES[content].reshape(-1, 2)
+    return _of_content(pa.large_binary(), halves[:, 0] << 4 | halves[:, 1], offsets // 2, texts)
+
+
+def _content(values: pa.Array) -> tuple[Bytes, Offsets]:
+    """All bytes of an array of large texts or binaries, and where each value begins and the last one ends."""
+    _, offsets, content = values.buffers()
+    if len(values) == 0 or content is None:
+        return np.zeros(0, np.uint8), np.zeros(len(values) + 1, np.int64)
+    ends = np.frombuffer(offsets, np.int64)[values.offset : values.offset + len(values) + 1]
+    return np.frombuffer(content, np.uint8)[ends[0] : ends[-1]], ends - ends[0]
+
+
+def _of_content(dtype: pa.DataType, content: npt.NDArray[Any], offsets: Offsets, nulls_of: pa.Array) -> pa.Array:
+    validity = nulls_of.is_valid().buffers()[1]
+    buffers = [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(content.tobytes())]
+    return pa.Array.from_buffers(dtype, len(nulls_of), buffers)

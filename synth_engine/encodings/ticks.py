@@ -23,7 +23,7 @@ _SATURATED = 2**62
 # By type: what arithmetic may leave behind at most, as a share; and how many ticks survive the way to a float and back.
 _FLOATS = {pa.float16(): (2.0**-11, 2**9), pa.float32(): (2.0**-21, 2**22), pa.float64(): (2.0**-46, 2**50)}
 # Steps are looked for among products of these: 0.25, 5, 60, 1000, 86400.
-FACTORS = (2, 3, 5, 7)
+_FACTORS = (2, 3, 5, 7)
 # A step must fit nearly all, not all: the precision of a column must not hang on a single entity.
 _ENOUGH_SHARE = 0.99
 # A value of so many entities is not to be rounded, however few they are among all.
@@ -50,7 +50,6 @@ class Scale:
         counts: ValueCounts,
         bounds: tuple[Any, Any],
         protection: ValueProtection,
-        factors: tuple[int, ...] = FACTORS,
     ) -> Self:
         """The coarsest scale that nearly all values fit.
 
@@ -59,7 +58,6 @@ class Scale:
             counts: Its values in exact form.
             bounds: Ends of the range; values beyond have no say.
             protection: With it, a hundredth of the entities may have finer values; without it, none.
-            factors: What a step may be a product of.
         """
         first, last = (int(pc.sum(beyond).as_py() or 0) for beyond in _beyond(counts.values, bounds))
         inside = slice(first, len(counts.values) - last)
@@ -74,7 +72,7 @@ class Scale:
         ticks, weights = ticks[ticks != 0], weights[ticks != 0]
         if protection.enabled and weights.sum() < ENOUGH_ENTITIES:
             return scale
-        return cls(dtype, scale.decimals, _common_multiple(ticks, weights, share, factors))
+        return cls(dtype, scale.decimals, _common_multiple(ticks, weights, share))
 
     @property
     def tick_type(self) -> Any:
@@ -167,10 +165,10 @@ def _float_decimals(values: npt.NDArray[np.float64], weights: Counts, dtype: pa.
     return None
 
 
-def _common_multiple(ticks: Ticks, weights: Counts, share: float, factors: tuple[int, ...]) -> int:
-    """The largest product of factors that divides enough of the ticks; there is no zero among them."""
+def _common_multiple(ticks: Ticks, weights: Counts, share: float) -> int:
+    """The largest product of small primes that divides enough of the ticks; there is no zero among them."""
     multiple = 1
-    for factor in factors:
+    for factor in _FACTORS:
         while multiple * factor <= _SATURATED:
             divides = ticks % ticks.dtype.type(factor) == 0
             if not divides.any() or not _enough(divides, weights, share):

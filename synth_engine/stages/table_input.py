@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
+from synth_engine.stages.layouts import plain_table, plain_type
 from synth_engine.stages.table_schema import shareable
 
 TableLike: TypeAlias = pd.DataFrame | pa.Table
@@ -21,7 +22,7 @@ def to_arrow(data: TableLike, argument: str) -> pa.Table:
 
     Numbers of different Python types in one column become floats; other mixtures are refused. The schema is stripped of
     whatever users or file formats attached to it: it travels with the model, and such notes may tell of the data.
-    String views become large strings, run-end-encoded columns plain ones.
+    Unusual types become plain ones, with a note of what they were: see `synth_engine.stages.layouts`.
 
     Raises:
         InputError: not a table; no columns; names that repeat or are not text; a column that has no single flat type,
@@ -32,9 +33,13 @@ def to_arrow(data: TableLike, argument: str) -> pa.Table:
     names = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
     _check_names(names, argument)
     table = _from_pandas(data, argument) if isinstance(data, pd.DataFrame) else _from_arrow(data, argument)
-    for field, column in zip(table.schema, table.columns, strict=True):
-        _check_values(field, column, argument)
-    return pa.Table.from_arrays(table.columns, schema=shareable(table.schema)).combine_chunks()
+    table = pa.Table.from_arrays(table.columns, schema=shareable(table.schema))
+    for field in table.schema:
+        _check_flat(field, argument)
+    plain = _plain(table, argument)
+    for field, column in zip(plain.schema, plain.columns, strict=True):
+        _check_finite(field, column, argument)
+    return plain.combine_chunks()
 
 
 def check_storable(table: pa.Table, argument: str) -> None:
@@ -68,17 +73,16 @@ def _check_names(names: list[object], argument: str) -> None:
         )
 
 
-def _check_values(field: pa.Field, column: pa.ChunkedArray, argument: str) -> None:
-    if pa.types.is_interval(field.type):
-        raise InputError(
-            f"{argument}: column {field.name!r} holds intervals of months, days and nanoseconds, which are no single "
-            "number; take them apart into columns of their own, or convert them to durations"
-        )
-    if pa.types.is_nested(field.type):
+def _check_flat(field: pa.Field, argument: str) -> None:
+    plain = plain_type(field.type)
+    if pa.types.is_nested(plain.value_type if pa.types.is_dictionary(plain) else plain):
         raise InputError(
             f"{argument}: column {field.name!r} holds {field.type} values; expected one plain value per row, "
             "take them apart into columns of their own first"
         )
+
+
+def _check_finite(field: pa.Field, column: pa.ChunkedArray, argument: str) -> None:
     infinite = pc.sum(pc.is_inf(column)).as_py() if pa.types.is_floating(field.type) else 0
     if infinite:
         raise InputError(
@@ -88,10 +92,9 @@ def _check_values(field: pa.Field, column: pa.ChunkedArray, argument: str) -> No
 
 
 def _from_arrow(table: pa.Table, argument: str) -> pa.Table:
-    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+    for name, column in zip(table.column_names, table.columns, strict=True):
         try:
             column.validate(full=True)
-            table = table.set_column(place, name, _plain_layout(column))
         except pa.ArrowInvalid:
             raise InputError(
                 f"{argument}: column {name!r} is damaged: its values do not fit its type {column.type}; "
@@ -100,12 +103,20 @@ def _from_arrow(table: pa.Table, argument: str) -> pa.Table:
     return table
 
 
-def _plain_layout(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Other layouts in memory of plain values as the plain ones: Arrow can hardly compute with them."""
-    if pa.types.is_run_end_encoded(column.type):
-        chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
-        return pa.chunked_array(chunks, column.type.value_type)
-    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+def _plain(table: pa.Table, argument: str) -> pa.Table:
+    try:
+        return plain_table(table)
+    except pa.ArrowException:
+        pass
+    for name in table.column_names:
+        try:
+            plain_table(table.select([name]))
+        except pa.ArrowException:
+            raise InputError(
+                f"{argument}: column {name!r} holds {table[name].type} values that pyarrow cannot lay out plainly; "
+                "convert it first, for example to text"
+            ) from None
+    raise AssertionError("some column must have failed")
 
 
 def _from_pandas(frame: pd.DataFrame, argument: str) -> pa.Table:

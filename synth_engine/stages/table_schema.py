@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _PANDAS = b"pandas"
 # What pandas says of a column beyond its type, and may be kept: nothing that counts or names values.
@@ -71,8 +72,21 @@ def _restored(column: pa.ChunkedArray, dtype: pa.DataType) -> pa.ChunkedArray:
 
 
 def as_dictionary(values: pa.Array, dtype: pa.DictionaryType) -> pa.DictionaryArray:
-    """Values as a dictionary of exactly this type; raises `pa.ArrowInvalid` where its index is too narrow for them."""
-    encoded = values.dictionary_encode() if not pa.types.is_dictionary(values.type) else values
+    """Values as a dictionary of exactly this type; raises `pa.ArrowInvalid` where its index is too narrow for them.
+
+    Where the order matters and is lost, as in Parquet for all dictionaries but those of text, it is that of the values.
+    """
+    encoded = values
+    if not pa.types.is_dictionary(values.type):
+        encoded = values.dictionary_encode()
+        if dtype.ordered:
+            encoded = _sorted(encoded)
     return pa.DictionaryArray.from_arrays(
         encoded.indices.cast(dtype.index_type), encoded.dictionary.cast(dtype.value_type), ordered=dtype.ordered
     )
+
+
+def _sorted(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    order = pc.array_sort_indices(values.dictionary)
+    place_of_index = pc.array_sort_indices(order)
+    return pa.DictionaryArray.from_arrays(place_of_index.take(values.indices), values.dictionary.take(order))

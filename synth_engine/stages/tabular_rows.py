@@ -7,7 +7,9 @@ import torch
 
 from synth_engine.domain import GenerateConfig
 from synth_engine.domain.randomness import derive_seed, generator
+from synth_engine.encodings import draws_nulls
 from synth_engine.stages.keys import make_keys
+from synth_engine.stages.layouts import parquet_table
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
@@ -38,7 +40,16 @@ class RowSource:
         if key is not None:
             rng = generator(self.seed, "generate", shard, "keys")
             columns[key] = make_keys(schema.field(key), n_rows, shard * SHARD_ROWS, rng)
-        return pa.table([columns[name] for name in schema.names], schema=_nullable(schema))
+        fields = [self._field(schema.field(name)) for name in schema.names]
+        arrays = [columns[name] for name in schema.names]
+        return parquet_table(pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata)))
+
+    def _field(self, field: pa.Field) -> pa.Field:
+        """The field as declared; only where none but protected values could have filled it, it may be null."""
+        encoding = self.statistics.columns.get(field.name)
+        if field.nullable or encoding is None:
+            return field
+        return field.with_nullable(draws_nulls(encoding, self.config.rare_category_replacement_method))
 
     def _modelled_columns(self, shard: int, n_rows: int) -> dict[str, pa.Array]:
         if self.network is None:
@@ -63,8 +74,3 @@ class RowSource:
             places = dict(zip(encoding.cardinalities, network.layout.places(name), strict=True))
             forbidden |= {places[part]: codes for part, codes in never.items() if codes}
         return Interventions(self.config.sampling_temperature, self.config.sampling_top_p, forbidden)
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    # A field declared non-null in the original may become null where its only values were protected.
-    return pa.schema([field.with_nullable(True) for field in schema], metadata=schema.metadata)

@@ -46,8 +46,9 @@ DICTIONARIES = [
     pa.dictionary(pa.int8(), pa.decimal128(5, 2)),
     pa.dictionary(pa.int8(), pa.null()),
 ]
+BYTES = [pa.binary(), pa.large_binary(), pa.binary(3), pa.uuid()]
 NUMBERS = [*INTEGERS, *FLOATS, *DECIMALS, *TIMES, *DURATIONS]
-TYPES = [*NUMBERS, *DATES, *TIMESTAMPS, *TEXTS, *DICTIONARIES, pa.bool_(), pa.null()]
+TYPES = [*NUMBERS, *DATES, *TIMESTAMPS, *TEXTS, *BYTES, *DICTIONARIES, pa.bool_(), pa.null()]
 
 _TIME_ENDS = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 
@@ -89,6 +90,9 @@ def elements(dtype: pa.DataType) -> st.SearchStrategy:
         peculiar = ["", "_RARE_", "null", "\0", "é", "e\N{COMBINING ACUTE ACCENT}", "👩‍👩‍👧", "A", "a", "x" * 2_000]
         places = ["0,0", "48.2082,16.3738", " -90 , +180.000", "90,-180", "1e-05,-.5", "91,0", "1,2,3", "1.5, nan"]
         return st.sampled_from(peculiar) | st.sampled_from(places) | st.text(max_size=6)
+    if dtype in BYTES:
+        width = _byte_width(dtype)
+        return st.binary(min_size=width or 0, max_size=width or 5)
     low, high = _whole(dtype)
     near = st.integers(max(low, -100), min(high, 100))
     return near | st.integers(low, high) | st.sampled_from([low, low + 1, high - 1, high])
@@ -98,6 +102,8 @@ def build(values: list, dtype: pa.DataType) -> pa.Array:
     """An array from values as `elements` gives them, None for null."""
     if pa.types.is_dictionary(dtype):
         return _dictionary(values, dtype)
+    if isinstance(dtype, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(dtype, pa.array(values, dtype.storage_type))
     if pa.types.is_decimal(dtype):
         texts = [None if value is None else Decimal((value < 0, _digits(value), -dtype.scale)) for value in values]
         wide = pa.decimal256(76, dtype.scale) if dtype.bit_width == 256 else pa.decimal128(38, dtype.scale)
@@ -111,6 +117,11 @@ def build(values: list, dtype: pa.DataType) -> pa.Array:
         is_short = pa.types.is_date32(dtype) or pa.types.is_time32(dtype)
         return pa.array(values, pa.int32() if is_short else pa.int64()).cast(dtype)
     return pa.array(values, dtype)
+
+
+def _byte_width(dtype: pa.DataType) -> int | None:
+    storage = dtype.storage_type if isinstance(dtype, pa.BaseExtensionType) else dtype
+    return storage.byte_width if pa.types.is_fixed_size_binary(storage) else None
 
 
 def _digits(value: int) -> tuple[int, ...]:
@@ -159,6 +170,8 @@ def _spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
         form = rng.choice(["v{0}", "AB-{0:07}", "{1:.4f},{2:.4f}", "{1},{2:.0f}"])
         degrees = np.clip(rng.standard_normal((2, size)) * 10 ** rng.uniform(-3, 2, (2, 1)), -90, 90)
         return [form.format(*parts) for parts in zip(rng.integers(0, 10**6, size), *degrees, strict=True)]
+    if dtype in BYTES:
+        return [rng.bytes(_byte_width(dtype) or 4) for _ in range(size)]
     if pa.types.is_floating(dtype):
         largest = float(np.finfo(f"float{_width(dtype)}").max)
         scale = min(10.0 ** rng.uniform(-12, 12), largest / 10)
@@ -180,6 +193,7 @@ class Fitted:
     protection: ValueProtection
 
 
-def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0):
+def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0, entities: np.ndarray | None = None):
     """The encoding of a column."""
-    return by.fit(by.summarise(column), column.type, ValueProtection(enabled=enabled), np.random.default_rng(seed))
+    protection = ValueProtection(enabled=enabled)
+    return by.fit(by.summarise(column, entities), column.type, protection, np.random.default_rng(seed))

@@ -266,3 +266,24 @@ def test_nothing_warns(by):
         warnings.simplefilter("error")
         for column in PECULIAR.values():
             round_trip(by, column)
+
+
+# --- sub-columns ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("width", "n_rows"), [(80, 2_000), (240, 20_000)])
+def test_a_small_range_of_whole_numbers_has_a_code_for_each_and_no_positions(width, n_rows):
+    for step in (1, 0.5, 100):
+        column = pa.array(rng(2).integers(0, width, n_rows) * step)
+        encoding = fit(BINNED, column)
+        assert list(encoding.cardinalities) == ["bin"]
+        assert width * 0.9 < encoding.cardinalities["bin"] <= width + 1
+        is_inside = np.isin(column.to_numpy(), encoding.decode(encoding.encode(column), rng()).to_numpy())
+        assert is_inside.mean() > 0.98
+
+
+@pytest.mark.parametrize(("width", "n_rows"), [(240, 2_000), (300, 20_000), (100_000, 20_000)])
+def test_a_wide_range_has_bins_and_positions(width, n_rows):
+    encoding = fit(BINNED, pa.array(rng(2).integers(0, width, n_rows)))
+    assert list(encoding.cardinalities) == ["bin", "pos"]
+    assert sum(encoding.cardinalities.values()) < 120

@@ -110,8 +110,3 @@ def test_one_extreme_value_does_not_change_the_step():
 def test_a_step_is_not_found_in_the_values_of_a_few():
     values = [0] * 500 + [1_234_500] * 4 + [987_000] * 4
     assert scale_of(pa.array(values)) in (None, Scale(pa.int64(), 0, 1))
-
-
-def test_powers_of_ten_only_where_digits_are_wanted():
-    assert scale_of(pa.array(MANY * 2500), factors=(10,)).multiple == 100
-    assert scale_of(pa.array(MANY * 2500)).multiple == 2500

@@ -35,7 +35,6 @@ def broken_text() -> pa.Table:
     return pa.table({"bad": pa.LargeStringArray.from_buffers(4, values.buffers()[1], values.buffers()[2])})
 
 
-MONTHS = pa.array([(1, 2, 3)] * 4, pa.month_day_nano_interval())
 DAY, MORNING = datetime.date(2020, 1, 1), datetime.datetime(2020, 1, 1, 5)
 
 NOT_A_TABLE = [
@@ -63,7 +62,6 @@ VALUES = [
     (column({1}, {2}, {3}, {4}), "column 'bad' holds list<item: int64> values; expected one plain value per row"),
     (pa.table({"bad": [[1]] * 4}), "column 'bad' holds list<item: int64> values; expected one plain value per row"),
     (pa.table({"bad": pa.array([{"a": 1}], pa.map_(pa.string(), pa.int8()))}), "column 'bad' holds map<string, int8"),
-    (pa.table({"bad": MONTHS}), "column 'bad' holds intervals of months, days and nanoseconds.*take them apart"),
     (column(1, "a", 2.5, None), "column 'bad' has no single type, found float, int, str; convert it first"),
     (column(1, True, 0, 1), "column 'bad' has no single type, found bool, int; convert it first"),
     (column(1.5, Decimal("2.5"), None, None), "column 'bad' has no single type, found Decimal, float"),
@@ -79,9 +77,10 @@ VALUES = [
         r"column 'bad' holds text that is not valid Unicode \(lone surrogates\); read",
     ),
     (column(1, 0, 0, 0, dtype=pd.SparseDtype(int)), "column 'bad' is sparse; expected a dense one, make it by"),
-    (column(*pd.interval_range(0, 4), dtype="interval[int64]"), "column 'bad': expected a flat type .*; convert it"),
-    (column(*pd.period_range("2020", periods=4, freq="M"), dtype="period[M]"), "column 'bad': expected a flat type"),
-    (column(b"a", b"b", None, b"c"), "column 'bad': expected a flat type .* found binary; convert it first"),
+    (
+        column(*pd.interval_range(0, 4), dtype="interval[int64]"),
+        "column 'bad' holds .*interval.* values; .*take them apart",
+    ),
     (
         column(1.0, np.inf, -np.inf, None, dtype=float),
         "column 'bad' must hold finite numbers or nulls, found 2",
@@ -92,10 +91,6 @@ VALUES = [
         "column 'bad' must hold finite numbers.*replace them by null",
     ),
     (pa.table({"bad": pa.array([2**60], pa.timestamp("s"))}), r"column 'bad' holds timestamp\[s\] values that Parquet"),
-    (
-        pa.table({"bad": pa.array([Decimal(100)], pa.decimal128(5, -2))}),
-        "column 'bad' holds decimal.* that Parquet",
-    ),
     (broken_text(), "column 'bad' is damaged: its values do not fit its type large_string; make the table anew"),
 ]
 

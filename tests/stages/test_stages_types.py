@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from synth_engine.domain import InputError
 from synth_engine.stages.table_schema import restore_types, shareable
+from synth_engine.summary import synthetic_table
 from synth_engine.workspace import Artefact, Workspace
-from tests.stages.helpers import run_all, through_parquet
+from tests.stages.helpers import refused, run_all, through_parquet
 
 N = 60
 
@@ -97,6 +100,7 @@ def test_every_type_of_arrow(root: str):
     table = pa.table(ARROW)
     twin = run_all(table, root)
     assert twin.schema.types == through_parquet(table).schema.types
+    assert synthetic_table(root).schema.types == table.schema.types
     stored = Workspace(root).read(Artefact.TGT_META).bytes("schema.arrow")
     assert pa.ipc.read_schema(pa.py_buffer(stored)).types == table.schema.types
 
@@ -105,16 +109,6 @@ def test_types_that_parquet_loses_are_restored(root: str):
     table = pa.table(ARROW)
     assert through_parquet(table).schema.types != table.schema.types
     assert restore_types(through_parquet(table), table.schema).equals(table)
-
-
-def test_other_layouts_of_plain_values_become_plain(root: str):
-    table = pa.table(
-        {
-            "view": pa.array(["x", None] * 20, pa.string_view()),
-            "runs": pa.RunEndEncodedArray.from_arrays(pa.array([30, 40]), pa.array([1, 2])),
-        }
-    )
-    assert run_all(table, root).schema.types == [pa.large_string(), pa.int64()]
 
 
 def test_dictionaries_that_differ_from_chunk_to_chunk(root: str):
@@ -126,7 +120,62 @@ def test_dictionaries_that_differ_from_chunk_to_chunk(root: str):
 def test_a_column_declared_without_nulls(root: str):
     schema = pa.schema([pa.field("a", pa.int32(), nullable=False), pa.field("b", pa.string(), nullable=False)])
     twin = run_all(pa.table([list(range(N)), [f"unique {i}" for i in range(N)]], schema=schema), root)
-    assert twin.schema.types == schema.types
+    assert twin.schema.equals(schema)
+
+
+def test_a_column_of_which_nothing_may_be_shown_may_be_null_whatever_was_declared(root: str):
+    schema = pa.schema([pa.field("a", pa.int32(), nullable=False), pa.field("b", pa.binary(), nullable=False)])
+    n_rows = 20
+    twin = run_all(pa.table([list(range(n_rows)), [b"%d" % i for i in range(n_rows)]], schema=schema), root)
+    assert twin.schema.equals(pa.schema({"a": pa.int32(), "b": pa.binary()}))
+    assert twin["a"].null_count == twin["b"].null_count == n_rows
+
+
+PANDAS = {
+    "periods": pd.Series(pd.period_range("2020-01", periods=N, freq="M")),
+    "bytes": pd.Series([b"x", b"y"] * (N // 2)),
+    "identifiers": pd.Series([uuid.UUID(int=i % 2) for i in range(N)]),
+    "decimals": pd.Series([Decimal(i % 4) / 4 for i in range(N)]),
+    "dates": pd.Series([datetime.date(2020, 1, 1 + i % 28) for i in range(N)]),
+    "ordered": pd.Series(pd.Categorical(["low", "high"] * (N // 2), ["low", "high"], ordered=True)),
+    "times": pd.Series([datetime.time(i % 24) for i in range(N)]),
+}
+
+
+def test_columns_of_pandas_beyond_its_plain_dtypes(root: str):
+    table = pd.DataFrame(PANDAS)
+    run_all(table, root)
+    twin = read(root)
+    pd.testing.assert_series_equal(twin.dtypes, table.dtypes)
+    assert twin["ordered"].cat.categories.tolist() == ["low", "high"]
+    for name in ("bytes", "identifiers", "decimals", "dates", "times"):
+        assert {type(value) for value in twin[name]} == {type(table[name][0])}, name
+    assert set(twin["identifiers"]) == set(table["identifiers"])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(pd.arrays.SparseArray([0, 1] * 30)),
+        pd.Series(pd.interval_range(0, N)),
+        pd.Series(pd.cut(range(N), 3)),
+        pd.Series([1j] * N),
+        pd.Series([[1]] * N),
+    ],
+    ids=["sparse", "intervals", "cut", "complex", "lists"],
+)
+def test_what_has_no_plain_values_is_refused_by_name(root: str, values: pd.Series):
+    with refused(root, InputError, "column 'culprit'"):
+        run_all(pd.DataFrame({"fine": range(N), "culprit": values}), root)
+
+
+def test_a_pandas_index_is_dropped_and_columns_keep_their_order(root: str):
+    table = pd.DataFrame(
+        {"z": [1, 2] * 30, "a": ["x", "y"] * 30, "m": [0.5, 1.5] * 30}, index=pd.Index(DAYS, name="when")
+    )
+    twin = run_all(table, root)
+    assert twin.schema.names == ["z", "a", "m"]
+    assert read(root).index.equals(pd.RangeIndex(N))
 
 
 def test_nothing_that_was_attached_to_the_table_gets_out(root: str):

@@ -1,0 +1,131 @@
+"""Every Arrow type comes back exactly, or is refused by name; and `docs/types.md` tells the truth about each."""
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from synth_engine import generate, split
+from synth_engine.domain import InputError
+from synth_engine.encodings import detect
+from synth_engine.stages.layouts import from_plain, original_table, plain_table, plain_type, to_plain, type_in_parquet
+from synth_engine.summary import synthetic_table
+from tests.stages.arrow_types import COLUMNS, REFUSED, N, with_nulls
+from tests.stages.helpers import fit
+
+ROOT = Path(__file__).resolve().parents[2]
+by_column = pytest.mark.parametrize("column", COLUMNS, ids=lambda column: str(column.type))
+
+
+def make_table() -> pa.Table:
+    """A column of every type without nulls, declared so, and one with."""
+    full = {f"{i} full": column for i, column in enumerate(COLUMNS) if not has_null(column)}
+    gaps = {f"{i} gaps": with_nulls(column) for i, column in enumerate(COLUMNS)}
+    fields = [pa.field(name, column.type, nullable=name not in full) for name, column in (full | gaps).items()]
+    return pa.table([*full.values(), *gaps.values()], schema=pa.schema(fields))
+
+
+def has_null(column: pa.Array) -> bool:
+    return None in column.to_pylist()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = str(tmp_path_factory.mktemp("types") / "ws")
+    fit(make_table(), folder, max_epochs=0)
+    generate(workspace_dir=folder, random_state=1)
+    return folder
+
+
+def test_the_schema_comes_back_exactly(root: str):
+    """Names, order, types, units, zones, index types, and what was declared to have no nulls."""
+    twin = synthetic_table(root)
+    assert twin.schema.equals(make_table().schema)
+    assert twin.schema.metadata is None
+    assert not any(field.metadata for field in twin.schema)
+    twin.validate(full=True)
+
+
+def test_values_come_back(root: str):
+    """Every value is common, so that only values of the original can be drawn, but for numbers and dates."""
+    twin, table = synthetic_table(root), make_table()
+    for field in table.schema:
+        made, seen = twin[field.name].to_pylist(), table[field.name].to_pylist()
+        assert None not in made or None in seen, field
+        if detect(plain_type(field.type)) == "TABULAR_CATEGORICAL":
+            assert set(map(str, made)) <= set(map(str, seen)), field
+        if len({str(value) for value in seen}) <= 3:
+            assert len({str(value) for value in made}) > 1 or pa.types.is_null(field.type), field
+
+
+def test_files_have_the_types_that_parquet_has(root: str):
+    schema = pq.read_schema(Path(root) / "SyntheticData" / "part.000000.parquet")
+    for field in make_table().schema:
+        wanted = type_in_parquet(field.type) or type_in_parquet(plain_type(field.type))
+        assert schema.field(field.name).type == wanted
+        assert schema.field(field.name).nullable == field.nullable
+
+
+def test_a_second_run_makes_the_same_statistics(root: str, tmp_path: Path):
+    again = str(tmp_path / "again")
+    fit(make_table(), again, max_epochs=0)
+    stats = [(Path(folder) / "ModelStore" / "tgt-stats" / "stats.json").read_text() for folder in (root, again)]
+    assert stats[0] == stats[1]
+
+
+@by_column
+def test_plain_layouts_and_back(column: pa.Array):
+    for values in (column, with_nulls(column), column.slice(1), column.slice(N // 3, 5), column.slice(0, 0)):
+        plain = to_plain(values)
+        plain.validate(full=True)
+        assert plain.type == plain_type(column.type)
+        assert plain_type(plain.type) == plain.type
+        again = from_plain(plain, column.type)
+        again.validate(full=True)
+        assert again.type == column.type
+        assert again.to_pylist() == values.to_pylist()
+
+
+def test_runs_longer_than_their_index_counts():
+    column = pa.RunEndEncodedArray.from_arrays(pa.array([20_000, 30_000], pa.int16()), pa.array(["x", "y"]))
+    table = pa.table({"a": pa.chunked_array([column] * 3)})
+    plain = plain_table(table).combine_chunks()
+    assert original_table(plain).schema == table.schema
+    assert original_table(plain)["a"].to_pylist() == table["a"].to_pylist()
+
+
+@pytest.mark.parametrize("column", REFUSED, ids=lambda column: str(column.type))
+def test_what_is_no_single_value_is_refused_by_name(tmp_path: Path, column: pa.Array):
+    table = pa.table({"plain": range(N), "the culprit": column})
+    with pytest.raises(InputError, match=r"column 'the culprit' holds .* values; expected one plain value per row"):
+        split(table, workspace_dir=tmp_path / "ws")
+
+
+# --- the documentation ------------------------------------------------------------------------------------------------
+
+
+def documented() -> dict[str, tuple[str, str]]:
+    """From the table in the documentation: by type, the encoding and what happens to the type in the files."""
+    rows = {}
+    for line in (ROOT / "docs" / "types.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            rows |= {name: (cells[1].strip("`"), cells[2].strip("`")) for name in re.findall(r"`([^`]+)`", cells[0])}
+    return rows
+
+
+@by_column
+def test_the_documentation_names_the_encoding_and_the_type_in_the_files(column: pa.Array):
+    encoding, in_files = documented()[str(column.type).replace("|", "\\|")]
+    read_back = type_in_parquet(column.type)
+    assert encoding == detect(plain_type(column.type)).removeprefix("TABULAR_")
+    assert in_files == ("same" if read_back == column.type else str(read_back or plain_type(column.type)))
+
+
+def test_the_documentation_names_no_other_types():
+    told = {str(column.type) for column in (*COLUMNS, *REFUSED)}
+    assert set(documented()) - told == set()
+    refused = [name for name, (encoding, _) in documented().items() if encoding == "refused"]
+    assert set(refused) == {str(column.type) for column in REFUSED}
