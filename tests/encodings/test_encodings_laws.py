@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from synth_engine.domain import RareCategoryReplacementMethod
-from synth_engine.encodings import AnyEncoding, Encoding, character
+from synth_engine.encodings import AnyEncoding, Encoding, character, draws_nulls
 from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.lat_long import LatLongEncoding
@@ -135,6 +135,19 @@ def test_some_code_of_each_sub_column_may_be_drawn_and_null_only_where_it_must(b
         nulls = is_null(encoding.decode(drawn, rng()))
         if nulls.any() and not encoding.has_nulls:
             assert nulls.all()  # nothing at all may be shown
+
+
+@by_encoding
+@settings(max_examples=50)
+@given(data=st.data())
+def test_whether_null_can_be_drawn_is_known_beforehand(by, data):
+    _, encoding = fitted(data, by)
+    for method in RareCategoryReplacementMethod:
+        never = encoding.never_drawn(method)
+        allowed = [sorted(set(range(n)) - set(never.get(part, []))) for part, n in encoding.cardinalities.items()]
+        drawn = np.column_stack([rng(1).choice(codes, 500) for codes in allowed]).astype(np.int32)
+        assert draws_nulls(encoding, method) or not is_null(encoding.decode(drawn, rng())).any()
+        assert draws_nulls(encoding, method) >= encoding.has_nulls
 
 
 @by_encoding

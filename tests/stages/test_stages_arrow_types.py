@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from synth_engine import generate, split
+from synth_engine import analyze, encode, generate, split, train
 from synth_engine.domain import InputError
 from synth_engine.encodings import detect
 from synth_engine.stages.layouts import from_plain, original_table, plain_table, plain_type, to_plain, type_in_parquet
@@ -94,6 +94,40 @@ def test_runs_longer_than_their_index_counts():
     plain = plain_table(table).combine_chunks()
     assert original_table(plain).schema == table.schema
     assert original_table(plain)["a"].to_pylist() == table["a"].to_pylist()
+
+
+class Money(pa.ExtensionType):
+    """A type that one process knows and another does not."""
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+        super().__init__(pa.int64(), "tests.money")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return self.currency.encode()
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage_type: pa.DataType, serialized: bytes) -> "Money":
+        return cls(serialized.decode())
+
+
+def test_an_extension_type_that_only_the_reader_and_the_writer_know(tmp_path: Path):
+    folder = str(tmp_path / "ws")
+    euros = pa.ExtensionArray.from_storage(Money("EUR"), pa.array([5, 10] * (N // 2)))
+    pa.register_extension_type(Money("EUR"))
+    try:
+        split(pa.table({"a": euros}), workspace_dir=folder)
+        pa.unregister_extension_type("tests.money")
+        analyze(workspace_dir=folder, random_state=1)
+        encode(workspace_dir=folder)
+        train(workspace_dir=folder, max_epochs=0, random_state=1)
+        generate(workspace_dir=folder, random_state=1)
+        assert synthetic_table(folder)["a"].type == pa.int64()
+        pa.register_extension_type(Money("EUR"))
+        dtype = synthetic_table(folder)["a"].type
+        assert (type(dtype), dtype.currency) == (Money, "EUR")
+    finally:
+        pa.unregister_extension_type("tests.money")
 
 
 @pytest.mark.parametrize("column", REFUSED, ids=lambda column: str(column.type))
