@@ -64,8 +64,8 @@ def generate(  # noqa: PLR0913
             most likely one.
         sampling_top_p: Draw only from the most likely values that together reach this probability.
         device: ``cpu`` or ``cuda``; None takes a GPU where there is one.
-        rare_category_replacement_method: ``CONSTANT`` shows rare categories as ``_RARE_`` and rare characters as U+FFFD;
-            ``SAMPLE`` draws others.
+        rare_category_replacement_method: ``CONSTANT`` shows rare categories as ``_RARE_``, rare characters as
+            U+FFFD; ``SAMPLE`` draws others.
         rebalancing: Not available yet.
         imputation: Not available yet.
         fairness: Not available yet.
