@@ -7,7 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_engine.encodings import ValueCounts
+from synth_engine.domain import ModelEncodingType as Kind
+from synth_engine.encodings import ValueCounts, fitter
 from synth_engine.encodings.text_form import to_text
 from tests.encodings.columns import FITTERS, accepted, columns
 
@@ -59,7 +60,9 @@ def counted(draw):
 
 
 def canonical(by, column: pa.Array) -> pa.Array:
-    return by.canonical(column) if hasattr(by, "canonical") else FITTERS[-1].canonical(column)
+    if hasattr(by, "canonical"):
+        return by.canonical(column)
+    return fitter(Kind.TABULAR_CATEGORICAL if by.type == Kind.AUTO else Kind.TABULAR_NUMERIC_BINNED).canonical(column)
 
 
 @given(counted(), st.booleans())
