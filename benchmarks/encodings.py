@@ -242,9 +242,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write all figures")
     args = parser.parse_args()
     scores = {}
-    for name in args.table or TABLES:
-        started = time.perf_counter()
-        scores[name] = measure(load(name, args.folder), args.max_rows, args.seed)
+    for table in args.table or TABLES:
+        name, started = Path(table).name, time.perf_counter()
+        scores[name] = measure(load(table, args.folder), args.max_rows, args.seed)
         print(f"== {name}: {time.perf_counter() - started:.0f} s", flush=True)
         if args.columns:
             print_columns(name, scores[name])
