@@ -47,19 +47,23 @@ class Notation:
     def write(self, numbers: pa.Array) -> tuple[npt.NDArray[np.bool_], Digits]:
         """Which numbers are negative, and their digits, most significant first: shape (numbers, places).
 
+        A number that is zero once rounded is not negative.
+
         Args:
             numbers: In exact form, without nulls; the places must have room for them.
         """
         n_places = self.first - self.last + 1
         if pa.types.is_floating(self.dtype):
             values = numbers.to_numpy()
-            return values < 0, self._float_digits(values)
+            digits = self._float_digits(values)
+            return (values < 0) & digits.any(axis=1), digits
         whole = _unscaled(numbers)
         width = n_places + self.last + _scale_of(self.dtype)
         text = pc.utf8_lpad(pc.abs(whole).cast(pa.large_string()), width, "0")
         digits = np.frombuffer(text.buffers()[2] or b"", np.uint8)[: len(text) * width] - np.uint8(ord("0"))
+        digits = digits.reshape(len(text), width)[:, :n_places]
         is_negative = pc.less(whole, pa.scalar(0, pa.int64()).cast(_WIDE)).to_numpy(zero_copy_only=False)
-        return is_negative, digits.reshape(len(text), width)[:, :n_places]
+        return is_negative & digits.any(axis=1), digits
 
     def read(self, is_negative: npt.NDArray[np.bool_], digits: Digits, low: Any, high: Any) -> pa.Array:
         """The way back: numbers in exact form, those beyond the bounds moved to the nearest.

@@ -31,7 +31,7 @@ def test_a_judge_cannot_tell_decoded_from_held_out_rows_of_the_demo(name):
     frame = getattr(make_shop(8_000, seed=3), name).drop(columns=SHOP[name])
     score = measure(pa.Table.from_pandas(frame, preserve_index=False), max_rows=10_000)
     check(score)
-    assert sum(column.codes for column in score.columns.values()) < 1_200
+    assert sum(column.codes for column in score.columns.values() if not column.is_open_ended) < 1_200
     assert not any(column.is_open_ended for kind, column in score.columns.items() if kind not in ("name", "location"))
 
 

@@ -287,3 +287,12 @@ def test_a_wide_range_has_bins_and_positions(width, n_rows):
     encoding = fit(BINNED, pa.array(rng(2).integers(0, width, n_rows)))
     assert list(encoding.cardinalities) == ["bin", "pos"]
     assert sum(encoding.cardinalities.values()) < 120
+
+
+@pytest.mark.parametrize("dtype", [pa.decimal256(76, 0), pa.float64()])
+def test_a_negative_number_of_which_no_digit_is_left_is_zero(dtype):
+    """Thirty-eight digits, or fifteen of a float, begin with those of the largest: nothing is left of -1."""
+    column = pa.array([Decimal(-1), Decimal(0), Decimal(-(10**38))] * 40, pa.decimal256(76, 0)).cast(dtype)
+    encoding = fit(DIGIT, column)
+    assert (encoding.encode(column)[0] == encoding.encode(column)[1]).all()
+    assert encoding.decode(encoding.encode(column), rng()).to_pylist()[:2] == [0, 0]
