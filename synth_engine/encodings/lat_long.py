@@ -36,8 +36,6 @@ from synth_engine.privacy import ENOUGH_ENTITIES, ValueProtection
 
 RARE_CODE, NULL_CODE = 0, 1
 N_RESERVED = 2
-# How often a place beyond the poles is drawn anew, before it becomes the pole.
-_ROUNDS = 20
 # The share of entities that may have more decimals than are kept, and that must have fewer for zeros to be left out.
 _FEW = 0.01
 
@@ -145,7 +143,7 @@ class LatLongEncoding(Encoding):
 
     @cached_property
     def _tree(self) -> QuadTree:
-        return QuadTree(self.cells)
+        return QuadTree(self.cells, (2 * NORTH_END * 10**self.decimals, 2 * EAST_END * 10**self.decimals))
 
     @cached_property
     def _levels(self) -> npt.NDArray[np.int64]:
@@ -162,19 +160,7 @@ class LatLongEncoding(Encoding):
         steps = codes[:, 1:] - 1 if self._n_steps > 1 else np.zeros((len(codes), 2), np.int32)
         rows, columns = np.where(steps < 0, rng.integers(0, self._n_steps, steps.shape), steps).astype(np.uint64).T
         cells = codes[:, 0].astype(np.int64) - N_RESERVED
-        places = self._tree.draw(cells, rows, columns, rng)
-        for _ in range(_ROUNDS):
-            beyond = places != _on_earth(places, self.decimals)
-            if not beyond.any():
-                break
-            places[beyond] = self._tree.draw(cells[beyond], rows[beyond], columns[beyond], rng)
-        return _on_earth(places, self.decimals)
-
-
-def _on_earth(places: Morton, decimals: int) -> Morton:
-    rows, columns = separate(places)
-    ends = (np.uint64(2 * end * 10**decimals) for end in (NORTH_END, EAST_END))
-    return interleave(*(np.minimum(ticks, end) for ticks, end in zip((rows, columns), ends, strict=True)))
+        return self._tree.draw(cells, rows, columns, rng)
 
 
 def _numbers(found: Coordinates, decimals: int) -> Morton:

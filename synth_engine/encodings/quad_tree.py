@@ -5,6 +5,7 @@ data base"). So a cell of level k, a square of 2**k by 2**k ticks, is an interva
 depends on no datum. Knows neither degrees nor texts nor codes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -66,11 +67,13 @@ class QuadTree:
 
     Args:
         cells: In any order; an index of this list is the index of a cell.
+        ends: Last row and last column of the plane. Cells may reach beyond.
 
-    Guarantees: `draw` gives a place that belongs to the cell and to the step asked for, where there is any.
+    Guarantees: `draw` gives a place of the plane that belongs to the cell and the step asked for, where there is any.
     """
 
     cells: list[Cell]
+    ends: tuple[int, int] = (2**32 - 1, 2**32 - 1)
 
     def place(self, numbers: Morton) -> tuple[Places, Morton, Morton]:
         """Index of the cell of each place, -1 for none, and the step in that cell by row and by column."""
@@ -97,7 +100,36 @@ class QuadTree:
         for cell in np.unique(cells[mixed]):
             rows_of_cell = np.flatnonzero(mixed & (cells == cell))
             drawn[rows_of_cell] = self._draw_free(cell, first[rows_of_cell], last[rows_of_cell], rng)
+        beyond = np.flatnonzero((np.stack(separate(drawn)) > self._last_ticks).any(axis=0))
+        drawn[beyond] = self._draw_within(cells[beyond], first[beyond], last[beyond], rng)
         return drawn
+
+    def _draw_within(self, cells: Places, first: Morton, last: Morton, rng: np.random.Generator) -> Morton:
+        """A place of the plane, evenly, from each interval that reaches beyond its ends."""
+        drawn = interleave(*np.minimum(np.stack(separate(first)), self._last_ticks))
+        steps, step_of_row = np.unique(np.stack([cells.astype(np.uint64), first, last]), axis=1, return_inverse=True)
+        for index, (cell, begin, end) in enumerate(steps.T.tolist()):
+            rows = np.flatnonzero(step_of_row.ravel() == index)
+            low, high = self._rectangles(cell, begin, end)
+            if low.shape[1]:
+                areas = (high - low + 1.0).prod(axis=0)
+                chosen = rng.choice(len(areas), len(rows), p=areas / areas.sum())
+                drawn[rows] = interleave(*rng.integers(low[:, chosen], high[:, chosen], endpoint=True, dtype=np.uint64))
+        return drawn
+
+    def _rectangles(self, cell: int, begin: int, end: int) -> tuple[Morton, Morton]:
+        """Corners, of shape (2, rectangles), of what belongs to a cell in an interval of the plane."""
+        lows = self._begins[self._owners == cell]
+        highs = lows + (self._sizes[self._owners == cell] - np.uint64(1))
+        pairs = zip(
+            np.maximum(lows, np.uint64(begin)).tolist(), np.minimum(highs, np.uint64(end)).tolist(), strict=True
+        )
+        squares = [square for low, high in pairs for square in _squares(low, high)]
+        starts, levels = np.array(squares, np.uint64).reshape(-1, 2).T
+        low = np.stack(separate(starts))
+        high = np.minimum(low + (np.uint64(1) << levels) - np.uint64(1), self._last_ticks)
+        on_plane = (low <= high).all(axis=0)
+        return low[:, on_plane], high[:, on_plane]
 
     def _draw_free(self, cell: int, first: Morton, last: Morton, rng: np.random.Generator) -> Morton:
         """Places of the cell itself, not of those inside it, from each interval; any place where it has none there."""
@@ -113,6 +145,10 @@ class QuadTree:
 
     def _segment(self, numbers: Morton) -> Places:
         return np.searchsorted(self._begins, numbers, side="right") - 1
+
+    @cached_property
+    def _last_ticks(self) -> Morton:
+        return np.array(self.ends, np.uint64)[:, None]
 
     @cached_property
     def _starts(self) -> Morton:
@@ -146,6 +182,16 @@ class QuadTree:
         levels = np.array([cell.level for cell in self.cells])
         is_inside = self._begins[:, None] - self._starts <= _LAST[levels]  # modulo 2**64, as above
         return np.where(is_inside.any(axis=1), np.where(is_inside, levels, 99).argmin(axis=1), -1)
+
+
+def _squares(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The largest squares that an interval of numbers, both ends included, is made of: where each begins, its level."""
+    while low <= high:
+        level = 0
+        while low % 4 ** (level + 1) == 0 and low + 4 ** (level + 1) - 1 <= high:
+            level += 1
+        yield low, level
+        low += 4**level
 
 
 def _rank(numbers: Morton, begins: Morton, sizes: Morton, before: Morton) -> Morton:

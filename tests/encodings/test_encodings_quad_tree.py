@@ -35,14 +35,16 @@ def test_bits_of_rows_and_columns_take_turns(places):
 
 @st.composite
 def trees(draw):
-    """Cells around a few places, many of them inside each other; and places in and beside them."""
+    """Cells around a few places, many inside each other, some beyond the plane; and places in and beside them."""
     size = draw(st.sampled_from([3, 8, 32]))
     some = st.tuples(*[st.integers(0, 2**size - 1)] * 2)
     centres = draw(st.lists(some, min_size=1, max_size=4))
     levels = draw(st.lists(st.tuples(st.integers(0, len(centres) - 1), st.integers(0, size)), min_size=1, max_size=10))
     cells = {Cell(level, centres[which][0] >> level, centres[which][1] >> level) for which, level in levels}
     places = draw(st.lists(some, min_size=1, max_size=20))
-    return QuadTree(draw(st.permutations(sorted(cells)))), centres + places
+    beyond = draw(st.sampled_from([0, 1, 2**31]))
+    ends = tuple(min(max(place) + beyond, 2**32 - 1) for place in zip(*centres, *places, strict=True))
+    return QuadTree(draw(st.permutations(sorted(cells))), ends), centres + places
 
 
 @given(case=trees())
@@ -70,6 +72,7 @@ def test_drawn_places_have_the_same_cell_and_step(case, seed):
     assert again[0].tolist() == cells.tolist()
     assert again[1].tolist() == rows.tolist()
     assert again[2].tolist() == columns.tolist()
+    assert (np.stack(separate(drawn)) <= np.array(tree.ends, np.uint64)[:, None]).all()
 
 
 def test_draws_are_even_over_what_belongs_to_a_cell():
@@ -81,6 +84,16 @@ def test_draws_are_even_over_what_belongs_to_a_cell():
     shares = np.bincount((2 * rows + columns).astype(np.int64), minlength=4) / 3_000
     assert shares[3] == 0
     assert np.abs(shares[:3] - 1 / 3).max() < 0.05
+
+
+def test_draws_stay_on_the_plane():
+    # The plane ends in the middle of a step, and in its last row a smaller cell takes two of five columns.
+    tree = QuadTree([Cell(8, 0, 0), Cell(1, 50, 0)], ends=(100, 4))
+    zeros = np.zeros(500, np.uint64)
+    rows, columns = separate(tree.draw(zeros.astype(np.int64), zeros + np.uint64(6), zeros, rng()))
+    assert set(rows.tolist()) == {96, 97, 98, 99, 100}
+    assert set(columns.tolist()) == {0, 1, 2, 3, 4}
+    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) & {(100, 0), (100, 1)} == set()
 
 
 # --- which cells ------------------------------------------------------------------------------------------------------
