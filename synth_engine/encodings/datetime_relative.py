@@ -1,6 +1,6 @@
 """TABULAR_DATETIME_RELATIVE: draws a sequence's first date part by part, then the time that passes between events."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
@@ -33,11 +33,11 @@ class RelativeCounts(ValueCounts):
 
     intervals: ValueCounts | None = None
 
-    def merge(self, other: Self) -> Self:
-        """The summary of both partitions together."""
-        known = [each.intervals for each in (self, other) if each.intervals is not None]
-        merged = known[0].merge(known[1]) if len(known) == 2 else next(iter(known), None)
-        return replace(super().merge(other), intervals=merged)
+    @classmethod
+    def merged(cls, summaries: Sequence[Self]) -> Self:
+        """The summary of several partitions together."""
+        known = [each.intervals for each in summaries if each.intervals is not None]
+        return replace(super().merged(summaries), intervals=ValueCounts.merged(known) if known else None)
 
 
 class DatetimeRelativeEncoding(Encoding):

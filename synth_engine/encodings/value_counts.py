@@ -3,7 +3,9 @@
 Sensitive: it is exact. It stays in memory or under ``OriginalData/`` and is never part of a fitted encoding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Self
 
 import numpy as np
@@ -90,26 +92,38 @@ class ValueCounts:
 
     def merge(self, other: Self) -> Self:
         """The summary of both partitions together."""
-        distinct, places = _places(pa.concat_arrays([self.values, other.values]))
+        return self.merged([self, other])
 
-        def added(one: Counts, two: Counts) -> Counts:
-            total = np.zeros(len(distinct), np.int64)
-            np.add.at(total, places, np.concatenate([one, two]))
-            return total
+    @classmethod
+    def merged(cls, summaries: Sequence[Self]) -> Self:
+        """The summary of several partitions together; faster than to merge one after the other."""
+        if len(summaries) == 1:
+            return summaries[0]
+        distinct, places = _places(pa.concat_arrays([each.values for each in summaries]))
 
-        is_flat = self.one_each is None and other.one_each is None
-        return type(self)(
+        def added(counts: list[Counts]) -> Counts:
+            return _summed(places, np.concatenate(counts), len(distinct))
+
+        is_flat = all(each.one_each is None for each in summaries)
+        rows = added([each.rows for each in summaries])
+        if is_flat and all(each.entities is each.rows for each in summaries):
+            entities = lowest = highest = rows
+        else:
+            entities = added([each.entities for each in summaries])
+            lowest = added([each.lowest for each in summaries])
+            highest = added([each.highest for each in summaries])
+        return cls(
             distinct,
-            added(self.rows, other.rows),
-            added(self.entities, other.entities),
-            added(self.lowest, other.lowest),
-            added(self.highest, other.highest),
-            self.null_rows + other.null_rows,
-            self.null_entities + other.null_entities,
-            _common_levels(self.levels, other.levels),
-            None if is_flat else added(self.contributions[0], other.contributions[0]),
-            0 if is_flat else self.contributions[1] + other.contributions[1],
-            self.hidden_entities + other.hidden_entities,
+            rows,
+            entities,
+            lowest,
+            highest,
+            sum(each.null_rows for each in summaries),
+            sum(each.null_entities for each in summaries),
+            reduce(_common_levels, (each.levels for each in summaries)),
+            None if is_flat else added([each.contributions[0] for each in summaries]),
+            0 if is_flat else sum(each.contributions[1] for each in summaries),
+            sum(each.hidden_entities for each in summaries),
         )
 
     @property
@@ -121,6 +135,13 @@ class ValueCounts:
     def total_rows(self) -> int:
         """Number of rows, nulls included."""
         return int(self.rows.sum()) + self.null_rows
+
+
+def _summed(places: Counts, counts: Counts, size: int) -> Counts:
+    """Sum of the counts at each place; exact, unlike `bincount` with weights, which are floats."""
+    total = np.zeros(size, np.int64)
+    np.add.at(total, places, counts)
+    return total
 
 
 def _common_levels(one: Levels | None, other: Levels | None) -> Levels | None:

@@ -5,11 +5,12 @@ eats up half of what the second core brings on an idle machine, and everything a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from synth_engine import parallel
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,8 +27,8 @@ def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item]) ->
     n_threads = min(torch.get_num_threads(), len(items))
     if n_threads <= 1:
         return [function(item) for item in items]
-    with _single_threaded_operations(), ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
+    with _single_threaded_operations():
+        return list(parallel.map_in_threads(function, items, n_threads))
 
 
 @contextmanager

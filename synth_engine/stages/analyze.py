@@ -1,29 +1,20 @@
 """analyze: from raw rows to shareable statistics; the only stage that looks at values and tells anything of them."""
 
-from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
-from synth_engine.domain import (
-    AnalyzeConfig,
-    DifferentialPrivacyConfig,
-    InputError,
-    ModelEncodingType,
-    ProgressCallback,
-)
+from synth_engine.domain import AnalyzeConfig, DifferentialPrivacyConfig, ProgressCallback
 from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.domain.progress import Progress
 from synth_engine.domain.randomness import fresh_seed, generator
-from synth_engine.encodings import AnyEncoding, Encoding, Entities, fitter
+from synth_engine.encodings import AnyEncoding, ValueCounts, fitter
 from synth_engine.privacy import ValueProtection
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
+from synth_engine.stages.summaries import MAX_DISTINCT, SubjectsOf, summarise
 from synth_engine.stages.unavailable import refuse
 from synth_engine.workspace import Artefact, ArtefactWriter, Manifest, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -67,8 +58,7 @@ def analyze(
     progress = Progress(update_progress, "analyze", total=max(total, 1), unit="columns")
     seed = fresh_seed() if config.random_state is None else config.random_state
     protection = ValueProtection(enabled=config.value_protection)
-    subjects = {part: original.subjects(part) for part in original.target.parts}
-    target = _target_statistics(original.target, subjects, protection, seed, progress)
+    target = _target_statistics(original, protection, seed, progress)
     settings = config.model_dump(mode="json")
     with ExitStack() as stack:
         inputs: dict[Artefact, Manifest | ArtefactWriter] = {**original.inputs}
@@ -84,25 +74,34 @@ def analyze(
 
 
 def _target_statistics(
-    table: OriginalTable,
-    subjects: Mapping[str, Subjects | None],
-    protection: ValueProtection,
-    seed: int,
-    progress: Progress,
+    original: Original, protection: ValueProtection, seed: int, progress: Progress
 ) -> TableStatistics:
-    known = {part: each for part, each in subjects.items() if each is not None}
-    lengths = SequenceLengths()
-    if known:
-        summaries = (SequenceLengths.summarise(each.lengths) for each in known.values())
-        counts = reduce(lambda one, other: one.merge(other), summaries)
-        lengths = SequenceLengths.fit(counts, protection, generator(seed, "analyze lengths"))
-    entities = {part: each.places for part, each in known.items()}
+    table = original.target
+    lengths: list[ValueCounts] = []
+    n_subjects: dict[str, int] = {}
+
+    def subjects(part: str) -> Subjects | None:
+        found = original.subjects(part)
+        if found is not None:
+            lengths.append(SequenceLengths.summarise(found.lengths))
+            n_subjects[part] = found.size
+        return found
+
+    columns = _fit_columns(table, subjects, protection, (seed, "analyze"), progress)
+    seq_len = SequenceLengths()
+    if lengths:
+        seq_len = SequenceLengths.fit(ValueCounts.merged(lengths), protection, generator(seed, "analyze lengths"))
+
+    def records(role: str) -> int:
+        """Subjects where there are some, rows otherwise."""
+        return sum(n_subjects[part] for part in table.data.parts(role)) if n_subjects else table.data.rows(role)
+
     return TableStatistics(
-        columns=_fit_columns(table, entities, protection, (seed, "analyze"), progress),
-        no_of_training_records=_records(table, known, TRAINING),
-        no_of_validation_records=_records(table, known, VALIDATION),
-        seq_len=lengths,
-        is_sequential=not lengths.is_one,
+        columns=columns,
+        no_of_training_records=records(TRAINING),
+        no_of_validation_records=records(VALIDATION),
+        seq_len=seq_len,
+        is_sequential=not seq_len.is_one,
         keys=table.keys,
         value_protection=protection.enabled,
         arrow_schema=schema_to_text(table.schema),
@@ -113,7 +112,7 @@ def _context_statistics(
     table: OriginalTable, protection: ValueProtection, seed: int, progress: Progress
 ) -> TableStatistics:
     return TableStatistics(
-        columns=_fit_columns(table, {}, protection, (seed, "analyze context"), progress),
+        columns=_fit_columns(table, lambda part: None, protection, (seed, "analyze context"), progress),
         no_of_training_records=table.data.rows(TRAINING),
         no_of_validation_records=table.data.rows(VALIDATION),
         keys=table.keys,
@@ -122,49 +121,33 @@ def _context_statistics(
     )
 
 
-def _records(table: OriginalTable, subjects: Mapping[str, Subjects], role: str) -> int:
-    """Subjects where there are some, rows otherwise."""
-    if not subjects:
-        return table.data.rows(role)
-    return sum(subjects[part].size for part in table.data.parts(role))
-
-
 def _fit_columns(
     table: OriginalTable,
-    entities: Mapping[str, Entities],
+    subjects: SubjectsOf,
     protection: ValueProtection,
     seed: tuple[int, str],
     progress: Progress,
 ) -> dict[str, AnyEncoding]:
-    """Fit all columns of a table, one after the other.
+    """Summarise all columns, partition by partition, then fit one after the other.
 
     Args:
         table: The table.
-        entities: Whom the rows of each partition belong to; empty where each is a subject of its own.
+        subjects: Whom the rows of a partition belong to.
         protection: What may be known of them.
         seed: Seed, and what it is for.
-        progress: To report to.
+        progress: To report to; reading all partitions is half of the work on a column.
     """
+    share = len(table.types) / (2 * max(len(table.parts), 1))
+    summaries = summarise(
+        table,
+        subjects,
+        max_distinct=MAX_DISTINCT if protection.enabled else None,
+        seed=seed[0],
+        on_part=lambda part: progress.report(advance=share, file=part),
+    )
     columns = {}
     for name, kind in table.types.items():
-        try:
-            columns[name] = _fit_column(table, name, kind, entities, protection, generator(*seed, name))
-        except InputError as error:
-            raise InputError(f"column {name!r}: {error}") from None
-        progress.report(advance=1, column=name, rows=table.data.rows(TRAINING) + table.data.rows(VALIDATION))
+        dtype = table.schema.field(name).type
+        columns[name] = fitter(kind).fit(summaries.pop(name), dtype, protection, generator(*seed, name))
+        progress.report(advance=0.5, column=name)
     return cast(dict[str, AnyEncoding], columns)
-
-
-def _fit_column(
-    table: OriginalTable,
-    name: str,
-    kind: ModelEncodingType,
-    entities: Mapping[str, Entities],
-    protection: ValueProtection,
-    rng: np.random.Generator,
-) -> Encoding:
-    """Only the column itself is read, one partition at a time."""
-    fitting = fitter(kind)
-    summaries = (fitting.summarise(table.column(part, name), entities.get(part)) for part in table.parts)
-    summary = reduce(lambda one, other: one.merge(other), summaries)
-    return fitting.fit(summary, table.schema.field(name).type, protection, rng)

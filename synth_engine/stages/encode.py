@@ -11,6 +11,7 @@ import pyarrow as pa
 from synth_engine.domain import InputError, ProgressCallback
 from synth_engine.domain.progress import Progress
 from synth_engine.encodings import Encoding, Entities
+from synth_engine.parallel import map_in_threads
 from synth_engine.stages.original import Original
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
@@ -116,13 +117,20 @@ def encode_events(
 def _encode_columns(
     table: pa.Table, columns: Mapping[str, Encoding], entities: Entities | None
 ) -> Iterator[tuple[str, npt.NDArray[np.unsignedinteger]]]:
-    for name, encoding in columns.items():
+    def encoded(name: str) -> list[tuple[str, npt.NDArray[np.unsignedinteger]]]:
+        encoding = columns[name]
         try:
             codes = encoding.encode_events(table[name].combine_chunks(), entities)
         except InputError as error:
             raise InputError(f"column {name!r}: {error}") from None
-        for place, (part, size) in enumerate(encoding.cardinalities.items()):
-            yield sub_column(name, part), codes[:, place].astype(np.min_scalar_type(size - 1))
+        sizes = encoding.cardinalities.items()
+        return [
+            (sub_column(name, part), codes[:, place].astype(np.min_scalar_type(size - 1)))
+            for place, (part, size) in enumerate(sizes)
+        ]
+
+    for parts in map_in_threads(encoded, columns):
+        yield from parts
 
 
 def sub_column(column: str, part: str) -> str:

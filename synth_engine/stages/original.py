@@ -41,14 +41,14 @@ class OriginalTable:
         """Names of the partition files of both roles."""
         return self.data.parts(TRAINING) + self.data.parts(VALIDATION)
 
-    def table(self, part: str) -> pa.Table:
-        """A partition."""
-        return restore_types(self.data.table(part), self.schema)
+    def table(self, part: str, columns: list[str] | None = None) -> pa.Table:
+        """A partition, or some columns of it."""
+        schema = self.schema if columns is None else pa.schema([self.schema.field(name) for name in columns])
+        return restore_types(self.data.table(part, columns), schema)
 
     def column(self, part: str, name: str) -> pa.Array:
         """One column of a partition; nothing else of it is decoded."""
-        schema = pa.schema([self.schema.field(name)])
-        return restore_types(self.data.table(part, [name]), schema)[name].combine_chunks()
+        return self.table(part, [name])[name].combine_chunks()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,116 @@
+"""Summaries of all columns of a table: one pass over its partitions, columns side by side, in bounded memory.
+
+Belongs here: reading, sampling, merging. Does not belong here: what a summary holds, what is made of it.
+"""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from synth_engine.domain import InputError, ModelEncodingType
+from synth_engine.domain.randomness import generator
+from synth_engine.encodings import Entities, ValueCounts, fitter
+from synth_engine.encodings.registry import Fitter
+from synth_engine.parallel import map_in_threads
+from synth_engine.stages.original import OriginalTable
+from synth_engine.stages.relations import Subjects
+
+# Columns with more different values are summarised from a sample of the subjects. A number needs no more for its bins,
+# and what so few people share that the sample misses them is rare.
+MAX_DISTINCT = 500_000
+
+SubjectsOf = Callable[[str], Subjects | None]
+
+
+class ColumnSummary:
+    """The summary of one column, partition by partition.
+
+    Where the first partition lets expect more than `max_distinct` different values, it keeps only a share of the
+    subjects, so that about as many are left. `split` shuffles subjects, so partitions resemble each other.
+
+    Guarantees: protection can only grow by sampling, for fewer people are seen. The sample depends on the seed and the
+    partition alone.
+
+    Args:
+        encoding_type: What the column is to be fitted with.
+        n_rows: Rows of all partitions.
+        max_distinct: How many different values are kept; None keeps all.
+        seed: Seed of the sample.
+    """
+
+    def __init__(self, encoding_type: ModelEncodingType, n_rows: int, max_distinct: int | None, seed: int) -> None:
+        self._fitter: Fitter = fitter(encoding_type)
+        self._n_rows, self._max_distinct, self._seed = n_rows, max_distinct, seed
+        self._share: float | None = None if max_distinct else 1.0
+        self._pile: list[ValueCounts] = []
+
+    def add(self, part: str, values: pa.Array, entities: Entities | None) -> None:
+        """Take in one partition."""
+        if self._share is not None:
+            self._put(self._summarise(part, values, entities))
+            return
+        counts = self._summarise(part, values, entities)
+        if len(values) and self._max_distinct:
+            expected = len(counts.values) * self._n_rows / len(values)
+            self._share = min(1.0, self._max_distinct / max(expected, 1.0))
+            if self._share < 1:
+                counts = self._summarise(part, values, entities)
+        self._put(counts)
+
+    def result(self) -> ValueCounts:
+        """The summary of all partitions so far, of which there must be one."""
+        self._pile = [type(self._pile[0]).merged(self._pile)]
+        return self._pile[0]
+
+    def _put(self, counts: ValueCounts) -> None:
+        """Merge when what waits is as large as what was merged: each value is looked at a few times only."""
+        self._pile.append(counts)
+        waiting = sum(len(each.values) for each in self._pile[1:])
+        if waiting > len(self._pile[0].values):
+            self.result()
+
+    def _summarise(self, part: str, values: pa.Array, entities: Entities | None) -> ValueCounts:
+        if self._share is None or self._share == 1:
+            return self._fitter.summarise(values, entities)
+        rng = generator(self._seed, "analyze", "sample", part)
+        n_subjects = len(values) if entities is None else int(entities.max(initial=-1)) + 1
+        is_seen = rng.random(n_subjects) < self._share
+        rows = is_seen if entities is None else is_seen[entities]
+        return self._fitter.summarise(values.filter(pa.array(rows)), None if entities is None else entities[rows])
+
+
+def summarise(
+    table: OriginalTable,
+    subjects: SubjectsOf,
+    *,
+    max_distinct: int | None,
+    seed: int,
+    on_part: Callable[[str], None],
+) -> dict[str, ValueCounts]:
+    """The sensitive summary of every modelled column.
+
+    Args:
+        table: The table; one partition of it is in memory at a time.
+        subjects: Whom the rows of a partition belong to; None where each is a subject of its own.
+        max_distinct: Different values of a column beyond which it is sampled; None samples never.
+        seed: Seed of the sample.
+        on_part: Called when a partition is done.
+
+    Raises:
+        InputError: values that an encoding cannot take, naming the column.
+    """
+    n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
+    columns = {name: ColumnSummary(kind, n_rows, max_distinct, seed) for name, kind in table.types.items()}
+    for part in table.parts:
+        rows, owners = table.table(part, list(columns)), subjects(part)
+        entities = None if owners is None else owners.places
+
+        def add(name: str, part: str = part, rows: pa.Table = rows, entities: Entities | None = entities) -> None:
+            try:
+                columns[name].add(part, rows[name].combine_chunks(), entities)
+            except InputError as error:
+                raise InputError(f"column {name!r}: {error}") from None
+
+        list(map_in_threads(add, columns))
+        on_part(part)
+    return dict(zip(columns, map_in_threads(ColumnSummary.result, columns.values()), strict=True))
