@@ -26,6 +26,9 @@ class ValueCounts:
     Why `lowest` and `highest`: one customer with a thousand different amounts adds a thousand to the sum of `entities`,
     but has a single smallest one. Only these tell how many entities lie at or beyond a bound.
 
+    Why `one_each`: differential privacy needs counts that one entity changes by one. So each entity takes part with a
+    single row, the middle one of its rows in their order; which one that is depends on nobody else.
+
     Args:
         values: Distinct values, ascending; of a type that Arrow can sort and hash.
         rows: Number of rows that hold each.
@@ -36,6 +39,10 @@ class ValueCounts:
         null_entities: Number of entities with at least one such row.
         levels: The order that an ordered dictionary gives to its values; None where the type gives none, empty where
             partitions contradict each other.
+        one_each: Number of entities whose middle row holds each value; None where every row is an entity of its own.
+        null_one_each: Number of entities whose middle row has no value; not used where `one_each` is None.
+        hidden_entities: About how many entities may have values that the summary leaves out; an exact one leaves out
+            none.
     """
 
     values: pa.Array
@@ -46,6 +53,9 @@ class ValueCounts:
     null_rows: int
     null_entities: int
     levels: Levels | None = None
+    one_each: Counts | None = None
+    null_one_each: int = 0
+    hidden_entities: int = 0
 
     @classmethod
     def of(cls, values: pa.Array, entities: Counts | None = None) -> Self:
@@ -66,7 +76,17 @@ class ValueCounts:
         null = is_null.to_numpy(zero_copy_only=False)
         distinct, places = _places(present)
         counts = _count_entities(places, entities[~null], len(distinct))
-        return cls(distinct, *counts, n_nulls, len(np.unique(entities[null])))
+        of_row = np.full(len(values), len(distinct), np.int64)
+        of_row[~null] = places
+        one_each = np.bincount(of_row[_middle_rows(entities)], minlength=len(distinct) + 1).astype(np.int64)
+        return cls(
+            distinct,
+            *counts,
+            n_nulls,
+            len(np.unique(entities[null])),
+            one_each=one_each[:-1],
+            null_one_each=int(one_each[-1]),
+        )
 
     def merge(self, other: Self) -> Self:
         """The summary of both partitions together."""
@@ -77,6 +97,7 @@ class ValueCounts:
             np.add.at(total, places, np.concatenate([one, two]))
             return total
 
+        is_flat = self.one_each is None and other.one_each is None
         return type(self)(
             distinct,
             added(self.rows, other.rows),
@@ -86,7 +107,15 @@ class ValueCounts:
             self.null_rows + other.null_rows,
             self.null_entities + other.null_entities,
             _common_levels(self.levels, other.levels),
+            None if is_flat else added(self.contributions[0], other.contributions[0]),
+            0 if is_flat else self.contributions[1] + other.contributions[1],
+            self.hidden_entities + other.hidden_entities,
         )
+
+    @property
+    def contributions(self) -> tuple[Counts, int]:
+        """Number of entities that stand for each value, and for null, where each stands for one of its rows only."""
+        return (self.rows, self.null_rows) if self.one_each is None else (self.one_each, self.null_one_each)
 
     @property
     def total_rows(self) -> int:
@@ -107,6 +136,14 @@ def _places(values: pa.Array) -> tuple[pa.Array, Counts]:
     place_of_code = np.empty(len(order), np.int64)
     place_of_code[order.to_numpy()] = np.arange(len(order))
     return encoded.dictionary.take(order), place_of_code[encoded.indices.to_numpy()]
+
+
+def _middle_rows(entities: Counts) -> Counts:
+    """Index of the middle row of each entity."""
+    order = np.argsort(entities, kind="stable")
+    _, starts, lengths = np.unique(entities[order], return_index=True, return_counts=True)
+    middle: Counts = order[starts + lengths // 2]
+    return middle
 
 
 def _count_entities(places: Counts, entities: Counts, size: int) -> tuple[Counts, Counts, Counts, Counts]:

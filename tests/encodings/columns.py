@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from synth_engine.encodings.calendar import first_days, units_per_day
 from synth_engine.encodings.registry import Fitter, fitter, supported_types
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection, seeded_source
 
 FITTERS = [fitter(kind) for kind in supported_types()]
 
@@ -177,6 +177,10 @@ class Fitted:
     protection: ValueProtection
 
 
-def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0):
-    """The encoding of a column."""
+def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, private: bool = False, seed: int = 0):
+    """The encoding of a column; `private` with differential privacy, of an epsilon that leaves something to see."""
+    if private:
+        budget = Budget(50.0, 1e-3, seeded_source(np.random.default_rng(seed)), records=len(column))
+        released = by.release(by.summarise(column), column.type, budget)
+        return by.fit(released, column.type, ValueProtection(enabled=False), np.random.default_rng(seed))
     return by.fit(by.summarise(column), column.type, ValueProtection(enabled=enabled), np.random.default_rng(seed))
