@@ -10,7 +10,7 @@ Belongs here: keys, cells, the steps that numbers of a type can be multiples of.
 import math
 from abc import ABC, abstractmethod
 from datetime import MAXYEAR, MINYEAR
-from decimal import ROUND_CEILING, Context, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,11 @@ class NumberLine(ABC):
 
     def __init__(self, low: Any, high: Any) -> None:
         self.low, self.high = low, high
+        # May be rounded up, to the beginning of a cell that is not there.
+        self._largest = float(high) if float(high) <= high else float(np.nextafter(float(high), 0))
         powers = [2.0**exponent for exponent in range(*self._exponents())]
-        ends = [number for number in (0.0, *powers, *(-power for power in powers)) if self._has(number)]
+        within = [number for number in (0.0, *powers, *(-power for power in powers)) if low <= number <= high]
+        ends = [float(low), *within, self._largest]
         self.roots: Keys = np.unique(keys_of(np.array(ends)) >> np.uint64(ROOT_BITS)) << np.uint64(ROOT_BITS)
 
     def keys(self, values: pa.Array) -> Keys:
@@ -82,9 +85,6 @@ class NumberLine(ABC):
 
     def _exponents(self) -> tuple[int, int]:
         return 0, 65
-
-    def _has(self, number: float) -> bool:
-        return bool(self.low <= number <= self.high)
 
 
 class WholeLine(NumberLine):
@@ -113,8 +113,7 @@ class WholeLine(NumberLine):
 
     def _floats(self, values: pa.Array) -> Floats:
         floats: Floats = values.to_numpy().astype(np.float64) - float(self._origin)
-        largest = float(self.high)  # may be rounded up, to the beginning of a cell that is not there
-        return np.minimum(floats, largest if largest <= self.high else np.nextafter(largest, 0))
+        return np.minimum(floats, self._largest)
 
 
 class FloatLine(NumberLine):
@@ -140,20 +139,20 @@ class FloatLine(NumberLine):
 
     def points(self, first: float, end: float, step: int, most: int) -> list[Any]:
         """Multiples of a power of ten, or numbers that lie evenly."""
-        begin, stop = max(first, self.low), min(end, float(np.nextafter(self.high, np.inf)))
+        first, last = max(first, self.low), min(float(np.nextafter(end, -np.inf)), self.high)
         if step == len(self._decimals):
-            return self._evenly(begin, stop, most)
-        return self._rounded(begin, stop, self._decimals[step], most)
+            return self._evenly(first, last, most)
+        return self._rounded(first, last, self._decimals[step], most)
 
-    def _evenly(self, begin: float, stop: float, most: int) -> list[Any]:
-        last = float(np.nextafter(stop, -np.inf))
-        return [] if last < begin else sorted(set(np.linspace(begin, last, most).tolist()))
+    def _evenly(self, first: float, last: float, most: int) -> list[Any]:
+        return [] if last < first else sorted(set(np.linspace(first, last, most).tolist()))
 
-    def _rounded(self, begin: float, stop: float, decimals: int, most: int) -> list[Any]:
+    def _rounded(self, first: float, last: float, decimals: int, most: int) -> list[Any]:
         unit = Decimal(1).scaleb(-decimals)
         with localcontext(prec=_MAX_DIGITS):
-            ends = [int((Decimal(number) / unit).to_integral_value(ROUND_CEILING)) for number in (begin, stop)]
-            return [self._value(place * unit) for place in _multiples(ends[0], ends[1], 1, 0, most)]
+            begin = int((Decimal(first) / unit).to_integral_value(ROUND_CEILING))
+            stop = int((Decimal(last) / unit).to_integral_value(ROUND_FLOOR)) + 1
+            return [self._value(place * unit) for place in _multiples(begin, stop, 1, 0, most)]
 
     def _value(self, number: Decimal) -> Any:
         return float(number)
@@ -178,8 +177,8 @@ class DecimalLine(FloatLine):
         largest = float(limit)
         super().__init__(dtype, largest if largest <= limit else float(np.nextafter(largest, 0)), dtype.scale)
 
-    def _evenly(self, begin: float, stop: float, most: int) -> list[Any]:
-        return self._rounded(begin, stop, self._dtype.scale, most)
+    def _evenly(self, first: float, last: float, most: int) -> list[Any]:
+        return self._rounded(first, last, self._dtype.scale, most)
 
     def _value(self, number: Decimal) -> Any:
         return number

@@ -13,13 +13,15 @@ import pyarrow as pa
 from synth_engine.encodings.number_line import ROOT_BITS, Keys, NumberLine, numbers_at
 from synth_engine.encodings.released_values import noisy_counts
 from synth_engine.encodings.value_counts import Counts, Mask, ValueCounts
-from synth_engine.privacy import Budget
+from synth_engine.privacy import Budget, standard_deviation
 
 # Into how many parts a cell is cut at most in a round, as a power of two.
 MAX_CUT_BITS = 6
 # A part of a cell is to have so many times the standard deviation of its noise, and no fewer than this share of all.
 # What is beside a power of two in use needs less to be noticed: so few are tested that noise rarely passes for people.
 _NEIGHBOURS = 4
+# Standard deviations of noise that a sum must exceed to be people.
+_NOTICEABLE = 3
 _WORTH_NOISE = 2.0
 _WORTH_SHARE = 1 / 128
 # Numbers that stand for all cells together; enough for the finest bins at the tails.
@@ -28,17 +30,22 @@ _MOST_POINTS = 16_384
 
 @dataclass(frozen=True)
 class Shares:
-    """What each question may spend of a column's budget; 1 in all. Without `popular` none is shown exactly."""
+    """What each question may spend of a column's budget; 1 in all. Without `popular` none is shown exactly.
+
+    With `trims` ends of the range that look like noise are cut off: right where every part of a range costs codes, such
+    as years and digits. Elsewhere an empty cell costs nothing, and cutting costs those who were there after all.
+    """
 
     steps: float
     popular: float
     roots: float
     cuts: tuple[float, ...]
+    trims: bool = False
 
 
 # Found by trying on real tables: powers of two come first, since what they miss is cut off. See docs/log.md.
 WITH_POPULAR = Shares(steps=0.08, popular=0.3, roots=0.3, cuts=(0.16, 0.16))
-RANGES_ONLY = Shares(steps=0.1, popular=0.0, roots=0.4, cuts=(0.25, 0.25))
+RANGES_ONLY = Shares(steps=0.1, popular=0.0, roots=0.4, cuts=(0.25, 0.25), trims=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +115,13 @@ class _Occupancy:
         is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy)))
         cells = _Cells(line.roots, bits, noisy).where(is_in_use)
         for share in shares.cuts:
-            cells = self._cut(cells, budget, share)
+            cells, deviation = self._cut(cells, budget, share)
+            if shares.trims:
+                cells = cells.where(_between_ends(cells.counts, deviation))
         return cells, noticeable
 
-    def _cut(self, cells: _Cells, budget: Budget, share: float) -> _Cells:
-        """Cut cells into as many equal parts as their noisy counts are worth, and count again."""
+    def _cut(self, cells: _Cells, budget: Budget, share: float) -> tuple[_Cells, float]:
+        """Cut cells into as many equal parts as their noisy counts are worth, and count again; with what noise."""
         least = max(_WORTH_NOISE / (share * budget.epsilon), _WORTH_SHARE * budget.records, 1.0)
         worth = np.log2(np.maximum(cells.counts / least, 1)).astype(np.int64)
         cut = np.minimum(np.minimum(worth, MAX_CUT_BITS), cells.bits)
@@ -120,8 +129,8 @@ class _Occupancy:
         bits = np.repeat(cells.bits - cut, parts)
         place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
         starts = np.repeat(cells.starts, parts) + (place << bits).astype(np.uint64)
-        noisy, _ = budget.histogram(self._inside(starts, bits), share, "parts of these")
-        return _Cells(starts, bits, noisy)
+        noisy, mechanism = budget.histogram(self._inside(starts, bits), share, "parts of these")
+        return _Cells(starts, bits, noisy), standard_deviation(mechanism.epsilon)
 
     def _inside(self, starts: Keys, bits: Counts) -> Counts:
         ends = starts + (np.uint64(1) << bits.astype(np.uint64))
@@ -129,6 +138,15 @@ class _Occupancy:
             self._below[np.searchsorted(self._keys, ends)] - self._below[np.searchsorted(self._keys, starts)]
         )
         return inside
+
+
+def _between_ends(counts: Counts, deviation: float) -> Mask:
+    """What lies between the places where counts, added up from either end, first exceed what noise adds up to."""
+    bound = _NOTICEABLE * deviation * np.sqrt(np.arange(1, len(counts) + 1))
+    kept = np.ones(len(counts), np.bool_)
+    for order in (slice(None), slice(None, None, -1)):
+        kept[order] &= np.maximum.accumulate(np.cumsum(counts[order]) > bound)
+    return kept
 
 
 def _connected(possible: Mask, certain: Mask) -> Mask:
