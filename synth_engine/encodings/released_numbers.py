@@ -13,7 +13,7 @@ import pyarrow as pa
 from synth_engine.encodings.number_line import ROOT_BITS, Keys, NumberLine, numbers_at
 from synth_engine.encodings.released_values import noisy_counts
 from synth_engine.encodings.value_counts import Counts, Mask, ValueCounts
-from synth_engine.privacy import Budget, standard_deviation
+from synth_engine.privacy import Budget, NoisyHistogram, standard_deviation
 
 # Into how many parts a cell is cut at most in a round, as a power of two.
 MAX_CUT_BITS = 6
@@ -115,13 +115,13 @@ class _Occupancy:
         is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy)))
         cells = _Cells(line.roots, bits, noisy).where(is_in_use)
         for share in shares.cuts:
-            cells, deviation = self._cut(cells, budget, share)
+            cells, mechanism = self._cut(cells, budget, share)
             if shares.trims:
-                cells = cells.where(_between_ends(cells.counts, deviation))
+                cells = cells.where(_between_ends(cells.counts, mechanism))
         return cells, noticeable
 
-    def _cut(self, cells: _Cells, budget: Budget, share: float) -> tuple[_Cells, float]:
-        """Cut cells into as many equal parts as their noisy counts are worth, and count again; with what noise."""
+    def _cut(self, cells: _Cells, budget: Budget, share: float) -> tuple[_Cells, NoisyHistogram]:
+        """Cut cells into as many equal parts as their noisy counts are worth, and count again."""
         least = max(_WORTH_NOISE / (share * budget.epsilon), _WORTH_SHARE * budget.records, 1.0)
         worth = np.log2(np.maximum(cells.counts / least, 1)).astype(np.int64)
         cut = np.minimum(np.minimum(worth, MAX_CUT_BITS), cells.bits)
@@ -130,7 +130,7 @@ class _Occupancy:
         place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
         starts = np.repeat(cells.starts, parts) + (place << bits).astype(np.uint64)
         noisy, mechanism = budget.histogram(self._inside(starts, bits), share, "parts of these")
-        return _Cells(starts, bits, noisy), standard_deviation(mechanism.epsilon)
+        return _Cells(starts, bits, noisy), mechanism
 
     def _inside(self, starts: Keys, bits: Counts) -> Counts:
         ends = starts + (np.uint64(1) << bits.astype(np.uint64))
@@ -140,9 +140,10 @@ class _Occupancy:
         return inside
 
 
-def _between_ends(counts: Counts, deviation: float) -> Mask:
+def _between_ends(counts: Counts, mechanism: NoisyHistogram) -> Mask:
     """What lies between the places where counts, added up from either end, first exceed what noise adds up to."""
-    bound = _NOTICEABLE * deviation * np.sqrt(np.arange(1, len(counts) + 1))
+    of_sum = _NOTICEABLE * standard_deviation(mechanism.epsilon) * np.sqrt(np.arange(1, len(counts) + 1))
+    bound = np.maximum(of_sum, mechanism.noise_bound(len(counts), failure=0.01))
     kept = np.ones(len(counts), np.bool_)
     for order in (slice(None), slice(None, None, -1)):
         kept[order] &= np.maximum.accumulate(np.cumsum(counts[order]) > bound)

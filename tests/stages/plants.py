@@ -63,7 +63,11 @@ def _day(text: str) -> int:
 
 
 _DAYS = _whole(_day("2005-01-01"), _day("2020-01-01"))
-_MS = _whole(_day("2005-01-01") * 86_400_000, _day("2020-01-01") * 86_400_000)
+
+
+def _seconds(rng: np.random.Generator) -> list[Any]:
+    return (rng.integers(_day("2005-01-01") * 86_400, _day("2020-01-01") * 86_400, N_ROWS) * 1_000).tolist()
+
 
 PLANTS = [
     Plant("category", pa.string(), _chosen("red", "green", None), "Zoë Æsop-Quux", ("Zoë", "Æsop", "Quux", "\\u00eb")),
@@ -76,14 +80,14 @@ PLANTS = [
     ),
     Plant("amount", pa.float64(), _amounts, 31_415_926.53, ("31415926", "3.1415926")),
     Plant("debt", pa.float64(), _amounts, -27_182_818.28, ("27182818", "2.7182818")),
-    Plant("tiny", pa.float64(), _amounts, 1.618034e-7, ("1.618034", "1618034")),
+    Plant("tiny", pa.float64(), _amounts, 0.00161803, ("0.00161803", "0.001618")),
     Plant("count", pa.int64(), _whole(0, 90), 314_159_265_358, ("314159265358",)),
     Plant("discrete", pa.int32(), _whole(0, 9), 161_803, ("161803",), "TABULAR_NUMERIC_DISCRETE"),
     Plant("binned", pa.int32(), _whole(0, 10**4), 16_180_339, ("16180339",), "TABULAR_NUMERIC_BINNED"),
     Plant("digits", pa.int64(), _whole(0, 10**4), 271_828_182_845, ("271828182845", "e11"), "TABULAR_NUMERIC_DIGIT"),
     Plant("born", pa.date32(), _DAYS, _day("1903-02-17"), ("1903-02-17", "1903", str(_day("1903-02-17")))),
-    Plant("seen", pa.timestamp("ms"), _MS, _day("2187-10-23") * 86_400_000, ("2187", "6875020800000")),
-    Plant("precise", pa.timestamp("ms"), lambda rng: [day * 86_400_000 for day in _DAYS(rng)], 86_399_987, ("ms",)),
+    Plant("seen", pa.timestamp("ms"), _seconds, _day("2187-10-23") * 86_400_000, ("2187", "6875020800000")),
+    Plant("precise", pa.timestamp("ms"), lambda rng: [day * 86_400_000 for day in _DAYS(rng)], 86_399_987, ('"ms"',)),
     Plant("missing", pa.int64(), _whole(0, 90), None, ()),
 ]
 

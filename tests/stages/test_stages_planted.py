@@ -95,9 +95,9 @@ def _work_forever(root: str, options: dict[str, Any], started: Event) -> None:
 def test_a_killed_run_leaves_nothing_that_tells_of_a_plant(root: str, name: str):
     chance = random.Random(0)
     interrupted = 0
-    for _ in range(6):
+    for _ in range(4):
         with at_work(root, PROTECTIONS[name]):
-            for _ in range(20):  # at any moment, not only when it dies
+            for _ in range(10):  # at any moment, not only when it dies
                 time.sleep(chance.uniform(0, 0.01))
                 assert found(shareable(root)) == set()
         halves = [
