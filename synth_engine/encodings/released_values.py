@@ -26,9 +26,9 @@ def release_values(counts: ValueCounts, budget: Budget) -> ValueCounts:
     """
     of_value, of_null = counts.contributions
     noisy, mechanism = budget.stable_histogram(np.append(of_value, of_null), 1.0, "values and nulls")
-    n_shown = int((noisy > 0).sum())
     hidden = budget.records - int(noisy.sum())
-    is_noticeable = hidden > _NOTICEABLE * standard_deviation(mechanism.epsilon) * math.sqrt(n_shown + 1)
+    of_shown = standard_deviation(mechanism.epsilon) * math.sqrt((noisy > 0).sum())
+    is_noticeable = hidden > _NOTICEABLE * math.hypot(of_shown, budget.records_deviation)
     shown = noisy[:-1] > 0
     return noisy_counts(
         counts.values.filter(pa.array(shown)),

@@ -3,13 +3,14 @@
 Belongs here: shares, spends. Does not belong here: mechanisms, files, what the columns hold.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from synth_engine.domain import InputError
 from synth_engine.privacy.mechanisms import NoisyHistogram, StableHistogram
-from synth_engine.privacy.noise import SMALLEST_EPSILON, Integers, NoiseSource
+from synth_engine.privacy.noise import SMALLEST_EPSILON, Integers, NoiseSource, standard_deviation
 
 # Of the whole budget; the columns share the rest equally. Counts of records are large, so little is enough.
 RECORDS_SHARE = 0.05
@@ -55,12 +56,21 @@ class Budget:
         source: Where the noise comes from.
         column: The column's name, for the records.
         records: Noisy number of entities in the table, which is public by now.
+        records_deviation: Standard deviation of the noise in it.
     """
 
     def __init__(
-        self, epsilon: float, delta: float, source: NoiseSource, *, column: str | None = None, records: int = 0
+        self,
+        epsilon: float,
+        delta: float,
+        source: NoiseSource,
+        *,
+        column: str | None = None,
+        records: int = 0,
+        records_deviation: float = 0.0,
     ) -> None:
-        self.epsilon, self.delta, self.records = epsilon, delta, records
+        self.epsilon, self.delta = epsilon, delta
+        self.records, self.records_deviation = records, records_deviation
         self.spends: list[Spend] = []
         self._source = source
         self._column = column
@@ -135,6 +145,14 @@ class TableBudget:
         return Budget(share * self.epsilon, 0.0, source)
 
     def for_column(self, column: str, source: NoiseSource, records: int) -> Budget:
-        """The budget of one column."""
+        """The budget of one column, of a table with this noisy number of training and validation records."""
         share = (1 - RECORDS_SHARE) / len(self.columns)
-        return Budget(share * self.epsilon, self.delta / len(self.columns), source, column=column, records=records)
+        deviation = math.sqrt(2) * standard_deviation(RECORDS_SHARE * self.epsilon)
+        return Budget(
+            share * self.epsilon,
+            self.delta / len(self.columns),
+            source,
+            column=column,
+            records=records,
+            records_deviation=deviation,
+        )

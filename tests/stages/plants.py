@@ -27,7 +27,8 @@ class Plant:
         dtype: Its type.
         many: What the others hold.
         secret: What the one holds, as its type takes it.
-        traces: Texts that tell of it: as it is written, and in whatever other form it could be stored.
+        traces: Texts that tell of it: as it is written, and in whatever other form it could be stored. Years end with a
+            comma, as in a list: numbers of other columns must not be like that.
         encoding: The encoding type; AUTO unless said otherwise.
     """
 
@@ -83,10 +84,18 @@ PLANTS = [
     Plant("tiny", pa.float64(), _amounts, 0.00161803, ("0.00161803", "0.001618")),
     Plant("count", pa.int64(), _whole(0, 90), 314_159_265_358, ("314159265358",)),
     Plant("discrete", pa.int32(), _whole(0, 9), 161_803, ("161803",), "TABULAR_NUMERIC_DISCRETE"),
-    Plant("binned", pa.int32(), _whole(0, 10**4), 16_180_339, ("16180339",), "TABULAR_NUMERIC_BINNED"),
-    Plant("digits", pa.int64(), _whole(0, 10**4), 271_828_182_845, ("271828182845", "e11"), "TABULAR_NUMERIC_DIGIT"),
-    Plant("born", pa.date32(), _DAYS, _day("1903-02-17"), ("1903-02-17", "1903", str(_day("1903-02-17")))),
-    Plant("seen", pa.timestamp("ms"), _seconds, _day("2187-10-23") * 86_400_000, ("2187", "6875020800000")),
+    Plant("binned", pa.int32(), _whole(20_000, 90_000), 16_180_339, ("16180339",), "TABULAR_NUMERIC_BINNED"),
+    Plant(
+        "digits", pa.int64(), _whole(20_000, 90_000), 271_828_182_845, ("271828182845", "e11"), "TABULAR_NUMERIC_DIGIT"
+    ),
+    Plant("born", pa.date32(), _DAYS, _day("1903-02-17"), ("1903-02-17", "1903,", str(_day("1903-02-17")))),
+    Plant(
+        "seen",
+        pa.timestamp("ms"),
+        _seconds,
+        _day("2187-10-23") * 86_400_000,
+        ("2187,", str(_day("2187-10-23") * 86_400_000)),
+    ),
     Plant("precise", pa.timestamp("ms"), lambda rng: [day * 86_400_000 for day in _DAYS(rng)], 86_399_987, ('"ms"',)),
     Plant("missing", pa.int64(), _whole(0, 90), None, ()),
 ]

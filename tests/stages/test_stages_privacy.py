@@ -175,17 +175,17 @@ def test_odd_tables_go_all_the_way(name: str, tmp_path):
     split(table, tgt_primary_key="id" if "id" in table else None, workspace_dir=place)
     analyze(differential_privacy=private(10.0), workspace_dir=place, random_state=0)
     encode(workspace_dir=place)
-    train(model=SMALL, max_epochs=1, workspace_dir=place)
-    generate(sample_size=5, workspace_dir=place)
+    train(model=SMALL, max_epochs=1, workspace_dir=place, random_state=0)
+    generate(sample_size=5, workspace_dir=place, random_state=0)
     assert synthetic(place).column_names == list(table.columns)
     assert Workspace(place).ledger.entries()[-1].cumulated_epsilon == pytest.approx(10.0)
 
 
 def test_the_whole_path_gives_the_exact_types_back(root: str):
-    analyze(differential_privacy=private(20.0), workspace_dir=root)
+    analyze(differential_privacy=private(20.0), workspace_dir=root, random_state=0)
     encode(workspace_dir=root)
-    train(model=SMALL, max_epochs=1, workspace_dir=root)
-    generate(workspace_dir=root)
+    train(model=SMALL, max_epochs=1, workspace_dir=root, random_state=0)
+    generate(workspace_dir=root, random_state=0)
     twin = synthetic(root)
     assert twin.schema.equals(pa.Table.from_pandas(make_table(10), preserve_index=False).schema)
     assert len(twin) == sum(statistics(root)[f"no_of_{part}_records"] for part in ("training", "validation"))
