@@ -54,6 +54,9 @@ def _original(made: Manifest) -> list[str]:
 
 
 def _statistics(made: Manifest) -> list[str]:
+    epsilon = (made.config.get("differential_privacy") or {}).get("value_protection_epsilon")
+    if epsilon is not None:
+        return [f"value protection with differential privacy, epsilon {epsilon:g}"]
     is_on = made.config.get("value_protection", True)
     return [f"value protection {'on' if is_on else 'off: rare values and extremes of the original can appear'}"]
 

@@ -59,11 +59,14 @@ def original_data(manifest: Manifest, schema: pa.Schema, source: str, fingerprin
 def privacy(config: DatasetConfig) -> Metadata:
     """How single people are protected in what is published."""
     dp, protected = config.train.differential_privacy, config.analyze.value_protection
-    return {
+    of_values = config.analyze.differential_privacy
+    shown: Metadata = {
         "value_protection": protected,
         "minimum_entities_per_value": MINIMUM_ENTITIES if protected else 1,
+        "epsilon_of_values": None if of_values is None else of_values.value_protection_epsilon,
         "differential_privacy": "none" if dp is None else f"epsilon at most {dp.max_epsilon}, delta {dp.delta}",
     }
+    return _without_none(shown)
 
 
 def column_stats(columns: Mapping[str, Encoding], protected: bool) -> Metadata:

@@ -51,6 +51,8 @@ def run(  # noqa: PLR0913, PLR0917
     context_key: opt.ContextKey = None,
     context_encoding: opt.ContextEncodings = None,
     no_value_protection: opt.Unprotected = False,
+    value_protection_epsilon: opt.Epsilon = None,
+    delta: opt.Delta = None,
     trn_val_split: opt.Share = 0.8,
     model: opt.Model = None,
     max_epochs: opt.Epochs = 100,
@@ -84,7 +86,9 @@ def run(  # noqa: PLR0913, PLR0917
             trn_val_split,
             seed,
         ),
-        "analyze": for_analyze(no_value_protection, seed if no_value_protection else None),
+        "analyze": for_analyze(
+            no_value_protection, value_protection_epsilon, delta, seed if no_value_protection else None
+        ),
         "encode": {},
         "train": for_train(
             model, max_training_time, max_epochs, batch_size, None, no_flexible_generation, device, seed
@@ -121,11 +125,13 @@ def split(  # noqa: PLR0913, PLR0917
 def analyze(
     workspace: opt.Workspace = _WORKSPACE,
     no_value_protection: opt.Unprotected = False,
+    value_protection_epsilon: opt.Epsilon = None,
+    delta: opt.Delta = None,
     seed: opt.AnalyzeSeed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 2: gather what may be known of every column."""
-    run_stages({"analyze": for_analyze(no_value_protection, seed)}, workspace)
+    run_stages({"analyze": for_analyze(no_value_protection, value_protection_epsilon, delta, seed)}, workspace)
 
 
 @app.command(cls=Command)

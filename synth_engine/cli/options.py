@@ -115,6 +115,25 @@ Unprotected = Annotated[
     ),
 ]
 
+Epsilon = Annotated[
+    float | None,
+    typer.Option(
+        "--value-protection-epsilon",
+        help="Protect values with differential privacy, at most this much loss for all columns together.",
+        metavar="EPSILON",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+Delta = Annotated[
+    float | None,
+    typer.Option(
+        "--delta",
+        help="Probability that the loss is larger; half of it is for the values. [dim]\\[default: 1e-5][/]",
+        metavar="DELTA",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+
 Share = Annotated[
     float,
     typer.Option(

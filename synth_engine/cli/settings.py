@@ -32,9 +32,16 @@ def for_split(
     return settings
 
 
-def for_analyze(no_value_protection: bool, seed: int | None) -> Settings:
+def for_analyze(no_value_protection: bool, epsilon: float | None, delta: float | None, seed: int | None) -> Settings:
     """Arguments of `analyze`."""
+    if delta is not None and epsilon is None:
+        raise InputError(
+            "--delta: expected --value-protection-epsilon beside it, found none; add it or leave delta out"
+        )
     settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
+    if epsilon is not None:
+        chosen = {} if delta is None else {"delta": delta}
+        settings["differential_privacy"] = {"value_protection_epsilon": epsilon, **chosen}
     AnalyzeConfig.of(**settings)
     return settings
 

@@ -134,6 +134,18 @@ class AnalyzeConfig(Config):
     differential_privacy: DifferentialPrivacyConfig | None = None
     random_state: Seed | None = None
 
+    @field_validator("differential_privacy")
+    @classmethod
+    def _one_way_of_protection(
+        cls, value: DifferentialPrivacyConfig | None, info: ValidationInfo
+    ) -> DifferentialPrivacyConfig | None:
+        is_private = value is not None and value.value_protection_epsilon is not None
+        if is_private and info.data.get("value_protection") is False:
+            raise ValueError(
+                "value_protection_epsilon needs value protection, which is off; switch it on or leave it out"
+            )
+        return value
+
 
 class TrainConfig(Config):
     """Parameters of `train`. ``max_training_time`` is in minutes."""

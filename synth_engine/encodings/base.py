@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.domain.arrow_types import ArrowType
+from synth_engine.encodings.released_values import release_values
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 Codes = npt.NDArray[np.int32]
 Entities = npt.NDArray[np.int64]
@@ -62,6 +63,19 @@ class Encoding(BaseModel, ABC):
     def summarise(cls, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
         """Sensitive summary of one partition."""
         return ValueCounts.of(cls.canonical(values), entities)
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """The summary with differential privacy: what `fit` is given instead of the exact one, with protection off.
+
+        This is the only place that sees the exact summary then, so nothing that `fit` finds out (nulls, bounds, bins,
+        digits, parts of dates) can leak or needs a budget of its own. As it stands here, only values that many entities
+        stand for are left: right for categories, and safe for anything. Override it where values are rarely equal.
+
+        Guarantees: (ε, δ)-differential privacy with the budget's ε and δ; the exact summary is looked at through
+        `ValueCounts.contributions` and the budget's mechanisms alone.
+        """
+        return release_values(counts, budget)
 
     @classmethod
     @abstractmethod

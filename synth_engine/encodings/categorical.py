@@ -67,7 +67,8 @@ class CategoricalEncoding(Encoding):
             place = {level: place for place, level in enumerate(counts.levels)}
             kept.sort(key=place.__getitem__)
         has_nulls = has_protected_nulls(counts, protection, rng)
-        return cls(dtype=dtype, has_nulls=has_nulls, categories=kept, has_rare=not keep.all())
+        has_rare = not keep.all() or counts.hidden_entities > 0
+        return cls(dtype=dtype, has_nulls=has_nulls, categories=kept, has_rare=has_rare)
 
     @property
     def cardinalities(self) -> dict[str, int]:

@@ -25,9 +25,11 @@ from synth_engine.encodings.calendar import (
     to_units,
     units_per_ms,
 )
+from synth_engine.encodings.number_line import date_line
 from synth_engine.encodings.numeric import null_mask
+from synth_engine.encodings.released_numbers import RANGES_ONLY, release_numbers
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 # A run of years that nobody has, such as that before a 9999 for "never", costs a code each; shorter ones may stay.
 MAX_EMPTY_YEARS = 20
@@ -64,6 +66,11 @@ class DatetimeEncoding(Encoding):
     def canonical(cls, values: pa.Array) -> pa.Array:
         """Whole numbers of the type's unit since 1970 in UTC, as int64."""
         return to_units(values)
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Cells that are finer where many entities are."""
+        return release_numbers(counts, date_line(dtype), budget, RANGES_ONLY)
 
     @classmethod
     def fit(

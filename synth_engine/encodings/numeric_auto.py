@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType
 from synth_engine.encodings.base import Encoding
+from synth_engine.encodings.number_line import number_line
 from synth_engine.encodings.numeric import accepts_number
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
+from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 MAX_DISCRETE = 100
 # Rows that a discrete encoding may lose to rarity.
@@ -39,6 +41,11 @@ class NumericAuto:
         return NumericBinnedEncoding.summarise(values, entities)
 
     @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """As for atoms and bins, which suit discrete numbers as well."""
+        return release_numbers(counts, number_line(dtype), budget)
+
+    @classmethod
     def fit(
         cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
     ) -> Encoding:
@@ -47,6 +54,6 @@ class NumericAuto:
         if len(discrete.numbers) <= MAX_DISCRETE:
             is_kept = pc.is_in(counts.values, pa.array(discrete.numbers, counts.values.type))
             kept_rows = counts.rows[is_kept.to_numpy(zero_copy_only=False)].sum()
-            if kept_rows >= (1 - MAX_RARE_SHARE) * counts.rows.sum():
+            if kept_rows >= (1 - MAX_RARE_SHARE) * (counts.rows.sum() + counts.hidden_entities):
                 return discrete
         return NumericBinnedEncoding.fit(counts, dtype, protection, rng)

@@ -19,10 +19,12 @@ from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
 from synth_engine.encodings.bins import MAX_BINS, TickCounts, bin_edges, every_tick, popular
 from synth_engine.encodings.grid import Grid, grid
+from synth_engine.encodings.number_line import number_line
 from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, null_mask
+from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.ticks import Scale, Ticks
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 NULL_CODE = 0
 N_RESERVED = 1
@@ -60,6 +62,11 @@ class NumericBinnedEncoding(Encoding):
     def canonical(cls, values: pa.Array) -> pa.Array:
         """Values as exact numbers."""
         return as_numbers(values)
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Popular numbers, and cells that are finer where many entities are."""
+        return release_numbers(counts, number_line(dtype), budget)
 
     @classmethod
     def fit(

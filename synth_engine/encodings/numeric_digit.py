@@ -20,9 +20,11 @@ from synth_engine.encodings.digits import (
     last_places,
     within,
 )
+from synth_engine.encodings.number_line import number_line
 from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, null_mask
+from synth_engine.encodings.released_numbers import RANGES_ONLY, release_numbers
 from synth_engine.encodings.value_counts import Counts, ValueCounts
-from synth_engine.privacy import ENOUGH_ENTITIES, ValueProtection
+from synth_engine.privacy import ENOUGH_ENTITIES, Budget, ValueProtection
 
 NULL_CODE, POSITIVE_CODE, NEGATIVE_CODE = 0, 1, 2
 MAX_DECIMALS = 20
@@ -62,6 +64,11 @@ class NumericDigitEncoding(Encoding):
     def canonical(cls, values: pa.Array) -> pa.Array:
         """Values as exact numbers."""
         return as_numbers(values)
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Cells that are finer where many entities are."""
+        return release_numbers(counts, number_line(dtype), budget, RANGES_ONLY)
 
     @classmethod
     def fit(

@@ -23,7 +23,7 @@ from synth_engine.encodings.numeric_digit import NumericDigitEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
 from synth_engine.encodings.text_auto import TextAuto
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 
 class Fitter(Protocol):
@@ -37,6 +37,10 @@ class Fitter(Protocol):
 
     def summarise(self, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
         """Sensitive summary of one partition."""
+        ...
+
+    def release(self, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """The summary with differential privacy."""
         ...
 
     def fit(

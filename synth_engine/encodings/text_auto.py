@@ -14,9 +14,10 @@ from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.code_points import lengths_of
 from synth_engine.encodings.coordinates import Coordinates
 from synth_engine.encodings.lat_long import LatLongEncoding
+from synth_engine.encodings.released_values import release_values
 from synth_engine.encodings.text_form import is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
 
 # Categories suit a column if at least this share of the entities have one that is common.
 MIN_COMMON_SHARE = 0.5
@@ -51,6 +52,11 @@ class TextAuto:
     def summarise(cls, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
         """Sensitive summary of one partition; from that of categories, all others can be fitted."""
         return CategoricalEncoding.summarise(values, entities)
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Texts that many entities have: all that can be told without knowing which of the three it will be."""
+        return release_values(counts, budget)
 
     @classmethod
     def fit(

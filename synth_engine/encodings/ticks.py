@@ -3,6 +3,7 @@
 Belongs here: finding the step, and the exact way from numbers to ticks and back. Knows no bins, codes or files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -163,6 +164,21 @@ def _float_decimals(values: npt.NDArray[np.float64], weights: Counts, dtype: pa.
         if _enough(fits, weights, share):
             return decimals
     return None
+
+
+def decimals_needed(values: npt.NDArray[np.float64], dtype: pa.DataType, choices: Sequence[int]) -> Counts:
+    """Index of the first of the `choices` of decimals that each number does with, -1 for zero.
+
+    One more than the last index where none will do. Choices are ascending, negative ones for tens and hundreds.
+    """
+    noise, most = _FLOATS[dtype]
+    needed = np.full(len(values), len(choices), np.int64)
+    for place, decimals in reversed(list(enumerate(choices))):
+        scaled = _shifted(values, decimals)
+        size = np.abs(scaled)
+        needed[(size < most) & (np.abs(scaled - np.rint(scaled)) <= noise * size)] = place
+    needed[values == 0] = -1
+    return needed
 
 
 def _common_multiple(ticks: Ticks, weights: Counts, share: float) -> int:

@@ -1,23 +1,24 @@
 """analyze: from raw rows to shareable statistics; the only stage that looks at values and tells anything of them."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from synth_engine.domain import AnalyzeConfig, DifferentialPrivacyConfig, ProgressCallback
 from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import fresh_seed, generator
 from synth_engine.encodings import AnyEncoding, ValueCounts, fitter
-from synth_engine.privacy import ValueProtection
+from synth_engine.stages.disclosure import Disclosure, disclosure_of
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
-from synth_engine.stages.summaries import MAX_DISTINCT, SubjectsOf, summarise
-from synth_engine.stages.unavailable import refuse
+from synth_engine.stages.summaries import SubjectsOf, summarise
 from synth_engine.workspace import Artefact, ArtefactWriter, Manifest, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+_LENGTHS = "number of rows of a subject"
 
 
 def analyze(
@@ -35,119 +36,146 @@ def analyze(
 
     People are counted, not rows: with a context key all rows of a subject are one person's.
 
+    With ``value_protection_epsilon`` all of it is (ε, δ)-differentially private, with half of ``delta``: two tables of
+    which one has all rows of one entity more give nearly the same statistics. (Which columns there are, their types,
+    keys and the order of ordered dictionaries count as known.) Numbers of records are noisy, too. Every question to the
+    data is a line of ``ModelStore/privacy-ledger.jsonl``; repeated analyses add up. With `differential_privacy`, but
+    without ``value_protection_epsilon``, nothing here is differentially private, and the ledger says so.
+
     Args:
         value_protection: Leave out rare values and extremes that could point to a person.
-        differential_privacy: Not available yet.
+        differential_privacy: With ``value_protection_epsilon``, statistics are differentially private. Of the other
+            settings only ``delta`` matters here.
         workspace_dir: Path or fsspec URL of a workspace that was split.
         update_progress: Called with the number of columns done.
-        random_state: Seed of the randomised protection thresholds; None, the default, takes one that nobody knows.
-            Whoever knows the seed can undo that randomisation: set it for tests only.
+        random_state: Seed of the randomised protection thresholds and of the noise; None, the default, takes one that
+            nobody knows, and noise from the operating system's secure source. Whoever knows the seed can undo the
+            randomisation: set it for tests only.
 
     Raises:
         ArtefactError: the workspace was not split, or its files are damaged.
-        InputError: a column that its encoding type cannot take, named in the message.
+        InputError: an argument that cannot be used, or a column that its encoding type cannot take, named in the
+            message.
     """
     config = AnalyzeConfig.of(
         value_protection=value_protection, differential_privacy=differential_privacy, random_state=random_state
     )
-    refuse("analyze", differential_privacy=config.differential_privacy)
     workspace = Workspace(workspace_dir)
     original = Original.read(workspace)
-    tables = [table for table in (original.target, original.context) if table is not None]
-    total = sum(len(table.types) for table in tables)
-    progress = Progress(update_progress, "analyze", total=max(total, 1), unit="columns")
-    seed = fresh_seed() if config.random_state is None else config.random_state
-    protection = ValueProtection(enabled=config.value_protection)
-    target = _target_statistics(original, protection, seed, progress)
+    disclosure = disclosure_of(config, _questions(original))
+    n_columns = len(original.target.types) + (len(original.context.types) if original.context else 0)
+    progress = Progress(update_progress, "analyze", total=max(n_columns, 1), unit="columns")
+    summaries = _summarise(original, disclosure, progress)
+    target, context = _disclose(original, summaries, disclosure, progress)
     settings = config.model_dump(mode="json")
     with ExitStack() as stack:
         inputs: dict[Artefact, Manifest | ArtefactWriter] = {**original.inputs}
-        if original.context is not None:
-            context = _context_statistics(original.context, protection, seed, progress)
+        if context is not None:
             beside = stack.enter_context(workspace.replace(Artefact.CTX_STATS, config=settings, inputs=original.inputs))
             beside.write_json(FILE_NAME, context.model_dump(mode="json"))
             inputs[Artefact.CTX_STATS] = beside
         writer = stack.enter_context(workspace.replace(Artefact.TGT_STATS, config=settings, inputs=inputs))
+        _record_spends(workspace, config, disclosure, original.target.data.manifest.digest)
         writer.write_json(FILE_NAME, target.model_dump(mode="json"))
-    if original.context is None:  # those of a former analysis
+    if context is None:  # those of a former analysis
         workspace.remove(Artefact.CTX_STATS)
 
 
-def _target_statistics(
-    original: Original, protection: ValueProtection, seed: int, progress: Progress
-) -> TableStatistics:
-    table = original.target
+def _questions(original: Original) -> list[str]:
+    """What is asked of the data, in equal parts of a budget: the columns of all tables, and lengths of sequences."""
+    context = [] if original.context is None else [_of_context(name) for name in original.context.types]
+    lengths = [] if original.target.keys.context_key is None else [_LENGTHS]
+    return [*original.target.types, *context, *lengths]
+
+
+def _of_context(name: str) -> str:
+    return f"{name} (context)"
+
+
+@dataclass(frozen=True, eq=False)
+class _Summaries:
+    """What the tables tell, exactly. Sensitive.
+
+    Args:
+        target: Summary of each column of the target.
+        context: The same of the context table, empty where there is none.
+        lengths: How many rows the subjects have; None where every row is a subject of its own.
+        records: Number of subjects for training, and for validation.
+    """
+
+    target: dict[str, ValueCounts]
+    context: dict[str, ValueCounts]
+    lengths: ValueCounts | None
+    records: list[int]
+
+
+def _summarise(original: Original, disclosure: Disclosure, progress: Progress) -> _Summaries:
     lengths: list[ValueCounts] = []
-    n_subjects: dict[str, int] = {}
+    n_records = dict(original.target.data.manifest.row_counts)
 
     def subjects(part: str) -> Subjects | None:
         found = original.subjects(part)
         if found is not None:
             lengths.append(SequenceLengths.summarise(found.lengths))
-            n_subjects[part] = found.size
+            n_records[part] = found.size
         return found
 
-    columns = _fit_columns(table, subjects, protection, (seed, "analyze"), progress)
-    seq_len = SequenceLengths()
-    if lengths:
-        seq_len = SequenceLengths.fit(ValueCounts.merged(lengths), protection, generator(seed, "analyze lengths"))
+    def of_table(table: OriginalTable, subjects: SubjectsOf) -> dict[str, ValueCounts]:
+        share = len(table.types) / (2 * len(table.parts))  # reading is half of the work on a column
+        return summarise(
+            table,
+            subjects,
+            max_distinct=disclosure.max_distinct,
+            seed=disclosure.seed,
+            on_part=lambda part: progress.report(advance=share, file=part),
+        )
 
-    def records(role: str) -> int:
-        """Subjects where there are some, rows otherwise."""
-        return sum(n_subjects[part] for part in table.data.parts(role)) if n_subjects else table.data.rows(role)
-
-    return TableStatistics(
-        columns=columns,
-        no_of_training_records=records(TRAINING),
-        no_of_validation_records=records(VALIDATION),
-        seq_len=seq_len,
-        is_sequential=not seq_len.is_one,
-        keys=table.keys,
-        value_protection=protection.enabled,
-        arrow_schema=schema_to_text(table.schema),
-    )
+    target = of_table(original.target, subjects)
+    context = {} if original.context is None else of_table(original.context, lambda part: None)
+    records = [sum(n_records[part] for part in original.target.data.parts(role)) for role in (TRAINING, VALIDATION)]
+    return _Summaries(target, context, ValueCounts.merged(lengths) if lengths else None, records)
 
 
-def _context_statistics(
-    table: OriginalTable, protection: ValueProtection, seed: int, progress: Progress
-) -> TableStatistics:
-    return TableStatistics(
-        columns=_fit_columns(table, lambda part: None, protection, (seed, "analyze context"), progress),
-        no_of_training_records=table.data.rows(TRAINING),
-        no_of_validation_records=table.data.rows(VALIDATION),
-        keys=table.keys,
-        value_protection=protection.enabled,
-        arrow_schema=schema_to_text(table.schema),
-    )
+def _disclose(
+    original: Original, summaries: _Summaries, disclosure: Disclosure, progress: Progress
+) -> tuple[TableStatistics, TableStatistics | None]:
+    """What of it may be known: statistics of the target and, where there is one, of the context table."""
+    records = disclosure.record_counts(summaries.records)  # subjects, hence those of both tables
+
+    def columns(table: OriginalTable, exact: dict[str, ValueCounts], is_context: bool) -> dict[str, AnyEncoding]:
+        fitted = {}
+        for name, kind in table.types.items():
+            asked = _of_context(name) if is_context else name
+            fitted[name] = disclosure.fit(fitter(kind), exact.pop(name), table.schema.field(name).type, asked)
+            progress.report(advance=0.5, column=name)
+        return cast(dict[str, AnyEncoding], fitted)
+
+    def statistics(table: OriginalTable, exact: dict[str, ValueCounts], lengths: SequenceLengths) -> TableStatistics:
+        return TableStatistics(
+            columns=columns(table, exact, table is original.context),
+            no_of_training_records=records[0],
+            no_of_validation_records=records[1],
+            seq_len=lengths,
+            is_sequential=not lengths.is_one,
+            keys=table.keys,
+            value_protection=disclosure.value_protection,
+            differential_privacy=disclosure.privacy,
+            arrow_schema=schema_to_text(table.schema),
+        )
+
+    lengths = SequenceLengths()
+    if summaries.lengths is not None:
+        lengths = disclosure.lengths(summaries.lengths, _LENGTHS)
+    target = statistics(original.target, summaries.target, lengths)
+    if original.context is None:
+        return target, None
+    return target, statistics(original.context, summaries.context, SequenceLengths())
 
 
-def _fit_columns(
-    table: OriginalTable,
-    subjects: SubjectsOf,
-    protection: ValueProtection,
-    seed: tuple[int, str],
-    progress: Progress,
-) -> dict[str, AnyEncoding]:
-    """Summarise all columns, partition by partition, then fit one after the other.
+def _record_spends(workspace: Workspace, config: AnalyzeConfig, disclosure: Disclosure, data_version: str) -> None:
+    """Write down what is about to leave, before any of it does.
 
-    Args:
-        table: The table.
-        subjects: Whom the rows of a partition belong to.
-        protection: What may be known of them.
-        seed: Seed, and what it is for.
-        progress: To report to; reading all partitions is half of the work on a column.
+    Statistics without differential privacy need no ledger where nobody asked for any, but void one that is there.
     """
-    share = len(table.types) / (2 * max(len(table.parts), 1))
-    summaries = summarise(
-        table,
-        subjects,
-        max_distinct=MAX_DISTINCT if protection.enabled else None,
-        seed=seed[0],
-        on_part=lambda part: progress.report(advance=share, file=part),
-    )
-    columns = {}
-    for name, kind in table.types.items():
-        dtype = table.schema.field(name).type
-        columns[name] = fitter(kind).fit(summaries.pop(name), dtype, protection, generator(*seed, name))
-        progress.report(advance=0.5, column=name)
-    return cast(dict[str, AnyEncoding], columns)
+    if config.differential_privacy is not None or workspace.ledger.entries():
+        workspace.ledger.add(disclosure.ledger_entries(data_version))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ENOUGH_ENTITIES, MINIMUM_ENTITIES, ValueProtection, roundest
+from synth_engine.privacy import ENOUGH_ENTITIES, MINIMUM_ENTITIES, Budget, ValueProtection, roundest
 
 Lengths = npt.NDArray[np.int64]
 LengthEncoding = Annotated[NumericBinnedEncoding | NumericDiscreteEncoding, Field(discriminator="encoding_type")]
@@ -39,6 +39,11 @@ class SequenceLengths(BaseModel):
     def summarise(cls, lengths: Lengths) -> ValueCounts:
         """Sensitive summary of the subjects of one partition: number of rows of each, zeros included."""
         return NumericBinnedEncoding.summarise(pa.array(lengths, pa.int64()))
+
+    @classmethod
+    def release(cls, counts: ValueCounts, budget: Budget) -> ValueCounts:
+        """The summary with differential privacy; see `Encoding.release`."""
+        return NumericBinnedEncoding.release(counts, pa.int64(), budget)
 
     @classmethod
     def fit(cls, counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> Self:

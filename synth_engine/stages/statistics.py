@@ -17,12 +17,30 @@ class Keys(BaseModel):
     context_key: str | None = None
 
 
+class AnalysisPrivacy(BaseModel):
+    """The guarantee of differential privacy that statistics have.
+
+    Args:
+        epsilon: Privacy loss of this analysis, of all tables together.
+        delta: Probability that it is larger.
+        secure_noise: Whether nobody can repeat the noise; not so where a seed was given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epsilon: float
+    delta: float
+    secure_noise: bool
+
+
 class TableStatistics(BaseModel):
     """Everything that encoding, training and generation need to know of a table.
 
     Records are what the model learns from and what is generated one by one: subjects where the table has a context key,
     rows otherwise. `is_sequential` says that their number of rows has to be modelled: it is not one for everybody, as
     far as that may be known.
+
+    With `differential_privacy` the numbers of records are noisy as well: do not take them for the length of anything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +52,7 @@ class TableStatistics(BaseModel):
     is_sequential: bool = False
     keys: Keys = Keys()
     value_protection: bool = True
+    differential_privacy: AnalysisPrivacy | None = None
     arrow_schema: str
 
     @property

@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,18 @@ def create(path: Path, data: bytes) -> None:
             temporary.write_bytes(data)
             _flush(temporary)
             os.replace(temporary, path)
+
+
+def update(path: Path, change: Callable[[bytes | None], bytes]) -> None:
+    """Replace a file by what `change` makes of its content, None where there is none: as a whole, one after another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FolderLock(path.parent):
+        data = change(path.read_bytes() if path.exists() else None)
+        temporary = path.parent / f".{path.name}.new"
+        temporary.write_bytes(data)
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
 
 
 def check_replaceable(folder: Path) -> None:

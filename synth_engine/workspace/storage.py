@@ -5,7 +5,7 @@ No function takes a pattern: a ``*`` or ``[`` in a path is a character like any 
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -98,6 +98,14 @@ def create(path: UPath, data: bytes) -> None:
     except OSError:
         if read(path) is None:  # not because it exists: perhaps a store that knows no conditional writes
             path.fs.pipe_file(path.path, data)
+
+
+def update(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
+    """Replace a file by what `change` makes of its content, None where there is none; on a local disk in one step."""
+    if is_local(path):
+        local.update(local_path(path), change)
+    else:
+        path.fs.pipe_file(path.path, change(read(path)))
 
 
 def file_names(folder: UPath) -> list[str]:

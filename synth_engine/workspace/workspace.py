@@ -14,6 +14,7 @@ from synth_engine.domain import ArtefactError
 from synth_engine.workspace import staging as stagings
 from synth_engine.workspace import storage
 from synth_engine.workspace.artefacts import Artefact
+from synth_engine.workspace.ledger import Ledger
 from synth_engine.workspace.manifest import FILE_NAME, Manifest, sealed
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.staging import Staging
@@ -35,6 +36,11 @@ class Workspace:
 
     def __init__(self, root: str | Path | UPath) -> None:
         self.root = storage.open_root(root)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What of people's privacy was spent in this workspace."""
+        return Ledger(self.root)
 
     def folder(self, artefact: Artefact) -> UPath:
         """Where an artefact lies."""

@@ -24,6 +24,13 @@ from synth_engine.domain import InputError
         ("run people.csv --primary-key sex", "--primary-key: column 'sex' must be unique"),
         ("run people.csv --trn-val-split 1.5", "--trn-val-split: Input should be less than 1, found 1.5"),
         ("run people.csv --n-partitions 0", "--n-partitions: Input should be greater than or equal to 1, found 0"),
+        ("run people.csv --value-protection-epsilon 0", "--value-protection-epsilon: Input should be greater than 0"),
+        ("run people.csv --value-protection-epsilon 1 --delta 2", "--delta: Input should be less than 1, found 2"),
+        ("run people.csv --delta 0.1", "--delta: expected --value-protection-epsilon beside it, found none"),
+        (
+            "run people.csv --value-protection-epsilon 1 --no-value-protection",
+            "--value-protection-epsilon: Value error, --value-protection-epsilon needs value protection, which is off",
+        ),
         ("run people.csv --model none", "--model: expected one of MOSTLY_AI/Small"),
         ("run people.csv --device tpu", "--device: expected 'cpu' or 'cuda', found 'tpu'"),
         ("run people.csv -n -1", "--sample-size: Input should be greater than or equal to 0, found -1"),

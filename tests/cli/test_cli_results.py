@@ -127,6 +127,15 @@ def test_options_reach_the_verbs(synth):
     assert generate["rare_category_replacement_method"] == "SAMPLE"
 
 
+def test_differential_privacy_reaches_analyze_and_the_summary(synth):
+    result = synth("run", "people.csv", "--value-protection-epsilon", 30, "--delta", 0.01, "--max-epochs", 1)
+    assert result.code == 0
+    assert "value protection with differential privacy, epsilon 30" in result.out
+    asked = Workspace("engine-ws").manifest(Artefact.TGT_STATS).config["differential_privacy"]
+    assert (asked["value_protection_epsilon"], asked["delta"]) == (30, 0.01)
+    assert Workspace("engine-ws").ledger.entries()[-1].cumulated_epsilon == pytest.approx(30)
+
+
 def test_demo_writes_customers_and_orders(synth):
     result = synth("demo", "new/c.parquet", "--orders", "o.csv.gz", "--rows", 20, "--seed", 5)
     assert result.code == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from synth_engine.encodings.calendar import first_days, units_per_day
 from synth_engine.encodings.registry import Fitter, fitter, supported_types
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection, seeded_source
 
 FITTERS = [fitter(kind) for kind in supported_types()]
 
@@ -193,7 +193,18 @@ class Fitted:
     protection: ValueProtection
 
 
-def fit(by: Fitter, column: pa.Array, *, enabled: bool = True, seed: int = 0, entities: np.ndarray | None = None):
-    """The encoding of a column."""
-    protection = ValueProtection(enabled=enabled)
-    return by.fit(by.summarise(column, entities), column.type, protection, np.random.default_rng(seed))
+def fit(
+    by: Fitter,
+    column: pa.Array,
+    *,
+    enabled: bool = True,
+    private: bool = False,
+    seed: int = 0,
+    entities: np.ndarray | None = None,
+):
+    """The encoding of a column; `private` with differential privacy, of an epsilon that leaves something to see."""
+    counts, random = by.summarise(column, entities), np.random.default_rng(seed)
+    if private:
+        budget = Budget(50.0, 1e-3, seeded_source(np.random.default_rng(seed)), records=len(column))
+        counts, enabled = by.release(counts, column.type, budget), False
+    return by.fit(counts, column.type, ValueProtection(enabled=enabled), random)

@@ -30,9 +30,10 @@ def a_type(by):
 
 
 def fitted(data, by):
-    """A column and an encoding of it, with or without protection."""
+    """A column and an encoding of it: without protection, with thresholds, or with differential privacy."""
     column = data.draw(columns(data.draw(a_type(by))))
-    return column, fit(by, column, enabled=data.draw(st.booleans()), seed=data.draw(st.integers(0, 9)))
+    protection = data.draw(st.sampled_from([{"enabled": False}, {"enabled": True}, {"private": True}]))
+    return column, fit(by, column, **protection, seed=data.draw(st.integers(0, 9)))
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -125,7 +125,6 @@ UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
     split_table: {
         "model_type": ["LANGUAGE", "language", ModelType.LANGUAGE],
     },
-    analyze: {"differential_privacy": [{}, {"delta": 1e-6}, DifferentialPrivacyConfig()]},
     train: {
         "differential_privacy": [{}, {"max_epsilon": 1}, DifferentialPrivacyConfig()],
         "max_sequence_window": [5],

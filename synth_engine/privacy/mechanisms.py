@@ -1,0 +1,77 @@
+"""Differentially private mechanisms on counts of entities, as frozen records: what they do, and what they guarantee.
+
+Two data sets are neighbours if one has all rows of one entity (person) more than the other. Every mechanism here asks
+for counts to which an entity adds at most 1, to one cell only.
+
+Belongs here: mechanisms with their proofs. Does not belong here: budgets, columns, what the counts are of.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from synth_engine.privacy.noise import Integers, NoiseSource, discrete_laplace
+from synth_engine.privacy.protection import MINIMUM_ENTITIES
+
+
+@dataclass(frozen=True)
+class NoisyHistogram:
+    """Counts of cells that are fixed before the data is seen, each with discrete Laplace noise.
+
+    Formal guarantees: (ε, 0)-differential privacy. Proof: an entity changes one count by one. With noise that has
+    ``P(z)`` proportional to ``exp(-ε |z|)`` the probability of any result changes by a factor of at most ``exp(ε)`` in
+    that cell, and not at all in the others, whose noise is independent (Ghosh, Roughgarden and Sundararajan,
+    "Universally utility-maximizing privacy mechanisms", 2009).
+    """
+
+    name: ClassVar[str] = "discrete Laplace histogram"
+    epsilon: float
+    delta: ClassVar[float] = 0.0
+
+    def release(self, counts: Integers, source: NoiseSource) -> Integers:
+        """Counts with noise; may be negative. All cells must be there, those that nobody is in as well."""
+        return counts + discrete_laplace(self.epsilon, len(counts), source)
+
+    def noise_bound(self, n_cells: int, failure: float = 0.05) -> int:
+        """What the noise of none of so many cells exceeds, but with probability `failure`. Depends on no data."""
+        return max(math.ceil(math.log(max(n_cells, 1) / (2 * failure)) / self.epsilon), 1)
+
+
+@dataclass(frozen=True)
+class StableHistogram:
+    """Counts of values that are known from the data alone: a value is shown only if its noisy count is high enough.
+
+    Formal guarantees:
+        - (ε, δ)-differential privacy;
+        - a shown value is held by at least `minimum` entities, whatever the noise.
+
+    Proof: let an entity more raise the count of one value from c to c + 1. If c + 1 < `minimum`, the value is shown in
+    neither case. If c + 1 = `minimum`, it is shown only with the entity, and with probability at most δ: `threshold` is
+    chosen so that ``P(minimum + Z >= threshold) <= δ``. Otherwise its noisy count is (ε, 0)-differentially private, and
+    so is what depends on it. (Korolova et al., "Releasing search queries and clicks privately", 2009; Bun, Nissim and
+    Stemmer, "Simultaneous private learning of multiple concepts", 2016; there with `minimum` 1.)
+    """
+
+    name: ClassVar[str] = "stability-based histogram"
+    epsilon: float
+    delta: float
+    minimum: int = MINIMUM_ENTITIES
+
+    @property
+    def threshold(self) -> int:
+        """Noisy count from which on a value is shown.
+
+        ``P(Z >= k)`` is ``exp(-ε k) / (1 + exp(-ε))`` for k from 1 on, so k must be ``ln(1 / (δ (1 + exp(-ε)))) / ε``.
+        """
+        least = -math.log(self.delta * (1 + math.exp(-self.epsilon))) / self.epsilon
+        return self.minimum + max(math.ceil(least * (1 + 1e-9)), 1)  # the logarithm may have been rounded down
+
+    def release(self, counts: Integers, source: NoiseSource) -> Integers:
+        """Noisy counts of the values that are shown, zero for all others."""
+        candidates = np.flatnonzero(counts >= self.minimum)
+        noisy = counts[candidates] + discrete_laplace(self.epsilon, len(candidates), source)
+        shown = np.zeros(len(counts), np.int64)
+        shown[candidates] = np.where(noisy >= self.threshold, noisy, 0)
+        return shown

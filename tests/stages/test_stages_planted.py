@@ -1,0 +1,76 @@
+"""Attacks on value protection: a person's own values are looked for in every file that may be handed over."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from synth_engine import analyze, encode, split
+from synth_engine.workspace import Artefact, Workspace
+from synth_engine.workspace.storage import folder_names
+from tests.stages.plants import PLANTS, encoding_types, found, shareable, table
+from tests.stages.processes import killed_at
+
+PROTECTIONS: dict[str, dict[str, Any]] = {
+    "thresholds": {},
+    "differential privacy": {"differential_privacy": {"value_protection_epsilon": 20.0}},
+    "very little privacy": {"differential_privacy": {"value_protection_epsilon": 2_000.0, "delta": 0.9}},
+}
+by_protection = pytest.mark.parametrize("options", PROTECTIONS.values(), ids=PROTECTIONS)
+
+
+@pytest.fixture
+def root(tmp_path) -> str:
+    """A workspace in which the plants were split."""
+    place = str(tmp_path / "ws")
+    split(table(), tgt_encoding_types=encoding_types(), n_partitions=2, workspace_dir=place)
+    return place
+
+
+@by_protection
+@pytest.mark.parametrize("seed", range(3))
+def test_no_shareable_file_tells_of_a_plant(root: str, options: dict[str, Any], seed: int):
+    analyze(workspace_dir=root, random_state=seed, **options)
+    encode(workspace_dir=root)
+    assert shareable(root)
+    assert found(shareable(root)) == set()
+
+
+@by_protection
+def test_with_secure_noise_neither(root: str, options: dict[str, Any]):
+    analyze(workspace_dir=root, **options)
+    # By chance, noise can look like years, milliseconds or digits that are in use, whoever is there.
+    assert not found(shareable(root)) - {"seen", "born", "precise", "digits"}
+
+
+def test_without_protection_every_plant_is_there_and_the_files_say_so(root: str):
+    analyze(value_protection=False, workspace_dir=root)
+    assert found(shareable(root)) == {plant.name for plant in PLANTS if plant.traces}
+    statistics = Workspace(root).read(Artefact.TGT_STATS).json("stats.json")
+    assert statistics["value_protection"] is False
+    assert statistics["differential_privacy"] is None
+    assert statistics["columns"]["missing"]["has_nulls"]
+    assert Workspace(root).manifest(Artefact.TGT_STATS).config["value_protection"] is False
+
+
+def test_a_plant_is_found_where_it_is(tmp_path):
+    """The search itself can find every plant, and nothing in a table without them."""
+    place = str(tmp_path / "ws")
+    split(table(with_secrets=False), tgt_encoding_types=encoding_types(), workspace_dir=place)
+    analyze(value_protection=False, workspace_dir=place)
+    assert found(shareable(place)) == set()
+
+
+# --- killed in the middle ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["thresholds", "differential privacy"])
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_a_killed_run_leaves_nothing_that_tells_of_a_plant(root: str, name: str, step: int):
+    assert killed_at(step, root, PROTECTIONS[name]) == -signal.SIGKILL
+    halves = [folder for half in ("ModelStore", "OriginalData") for folder in folder_names(Workspace(root).root / half)]
+    assert [folder for folder in halves if folder.startswith(".")], "the test is void unless it died while writing"
+    assert found(shareable(root)) == set()
+    analyze(workspace_dir=root, random_state=0, **PROTECTIONS[name])
+    assert found(shareable(root)) == set()
+    assert not [folder for folder in folder_names(Workspace(root).root / "ModelStore") if folder.startswith(".")]
