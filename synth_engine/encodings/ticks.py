@@ -175,8 +175,8 @@ def decimals_needed(values: npt.NDArray[np.float64], dtype: pa.DataType, choices
     needed = np.full(len(values), len(choices), np.int64)
     for place, decimals in reversed(list(enumerate(choices))):
         scaled = _shifted(values, decimals)
-        size = np.abs(scaled)
-        needed[(size < most) & (np.abs(scaled - np.rint(scaled)) <= noise * size)] = place
+        small = np.where(np.abs(scaled) < most, scaled, 0.5)  # which is no whole number
+        needed[np.abs(small - np.rint(small)) <= noise * np.abs(small)] = place
     needed[values == 0] = -1
     return needed
 

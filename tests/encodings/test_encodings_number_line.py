@@ -66,8 +66,8 @@ def test_points_are_numbers_of_the_type_in_their_cell_and_multiples_of_the_step(
 
 def test_steps_are_the_coarsest():
     floats = number_line(pa.float64())
-    found = floats.steps(pa.array([0.0, 5e3, 20.0, 7.0, 0.5, 12.25, 1e-12, 1 / 3])).tolist()
-    assert found == [-1, 9, 11, 12, 13, 14, 24, floats.n_steps - 1]
+    found = floats.steps(pa.array([0.0, 5e3, 20.0, 7.0, 0.5, 12.25, 1e-12, 1 / 3, 1.7e308])).tolist()
+    assert found == [-1, 9, 11, 12, 13, 14, 24, floats.n_steps - 1, floats.n_steps - 1]
     whole = number_line(pa.int64())
     assert whole.steps(pa.array([0, 7, -30, 4_000, 10**12])).tolist() == [-1, 9, 8, 6, 0]
     dates = date_line(pa.timestamp("ms"))
