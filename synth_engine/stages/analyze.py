@@ -34,7 +34,9 @@ def analyze(
     Makes ``ModelStore/tgt-stats/stats.json`` and, with a context table, ``ModelStore/ctx-stats/stats.json``. They hold
     a fitted encoding for every column, and what may be known of the lengths of sequences.
 
-    People are counted, not rows: with a context key all rows of a subject are one person's.
+    People are counted, not rows: with a context key all rows of a subject are one person's. A column with more than
+    250,000 different values is summarised from a random sample of the people, unless that must not be: without value
+    protection, and with differential privacy, all of them are seen, and memory grows with their different values.
 
     With ``value_protection_epsilon`` all of it is (ε, δ)-differentially private, with half of ``delta``: two tables of
     which one has all rows of one entity more give nearly the same statistics. (Which columns there are, their types,

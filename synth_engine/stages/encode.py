@@ -49,9 +49,9 @@ def encode(
     progress = Progress(update_progress, "encode", total=len(parts), unit="files")
     with workspace.replace(Artefact.ENCODED_DATA, config={}, inputs=original.inputs | made) as writer:
         for name in parts:
-            encoded = statistics.encode(original, name)
-            writer.write_table(name, encoded)
-            progress.report(advance=1, file=name, rows=encoded.num_rows)
+            writer.write_table(name, statistics.encode(original, name))
+            pa.default_memory_pool().release_unused()
+            progress.report(advance=1, file=name, rows=original.target.data.manifest.row_counts[name])
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from synth_engine.stages.relations import Subjects
 
 # Columns with more different values are summarised from a sample of the subjects. A number needs no more for its bins,
 # and what so few people share that the sample misses them is rare.
-MAX_DISTINCT = 500_000
+MAX_DISTINCT = 250_000
 
 SubjectsOf = Callable[[str], Subjects | None]
 
@@ -102,15 +102,21 @@ def summarise(
     n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
     columns = {name: ColumnSummary(kind, n_rows, max_distinct, seed) for name, kind in table.types.items()}
     for part in table.parts:
-        rows, owners = table.table(part, list(columns)), subjects(part)
-        entities = None if owners is None else owners.places
-
-        def add(name: str, part: str = part, rows: pa.Table = rows, entities: Entities | None = entities) -> None:
-            try:
-                columns[name].add(part, rows[name].combine_chunks(), entities)
-            except InputError as error:
-                raise InputError(f"column {name!r}: {error}") from None
-
-        list(map_in_threads(add, columns))
+        _add_part(columns, part, table, subjects(part))
+        pa.default_memory_pool().release_unused()
         on_part(part)
     return dict(zip(columns, map_in_threads(ColumnSummary.result, columns.values()), strict=True))
+
+
+def _add_part(columns: dict[str, ColumnSummary], part: str, table: OriginalTable, subjects: Subjects | None) -> None:
+    """Take in one partition. A function of its own, so that its rows are gone before the next ones are read."""
+    rows = table.table(part, list(columns))
+    entities = None if subjects is None else subjects.places
+
+    def add(name: str) -> None:
+        try:
+            columns[name].add(part, rows[name].combine_chunks(), entities)
+        except InputError as error:
+            raise InputError(f"column {name!r}: {error}") from None
+
+    list(map_in_threads(add, columns))
