@@ -2,8 +2,9 @@
 
     python -m benchmarks.scale [--rows 1000000 10000000] [--per-partition 1000000] [--table table.parquet]
 
-Rows are customers of the demo shop, or those of one table. Each stage runs in a process of its own, so that the peak is
-its own. `split` gets the whole table in memory, as its interface has it; analyze and encode read one partition at a time.
+Rows are customers of the demo shop, or those of one table. Each stage runs in a process of its own, so that the peak
+is its own. `split` gets the whole table in memory, as its interface has it; analyze and encode read one partition at a
+time.
 """
 
 import argparse
@@ -81,14 +82,14 @@ def _in_a_process(stage: str, workspace: str, rows: int | None, args: argparse.N
 
 
 def _print(found: dict[int | None, dict[str, dict[str, float]]]) -> None:
-    printed = Printed("rows", *(f"{stage}, {unit}" for stage in STAGES for unit in ("s", "MiB")))
+    printed = Printed("rows", *(f"{stage} {unit}" for stage in STAGES for unit in ("s", "MiB")))
     for rows, stages in found.items():
         cells = [f"{stages[stage][key]:,.1f}" for stage in STAGES for key in ("seconds", "peak_mib")]
         printed.add_row("all" if rows is None else f"{rows:,}", *cells)
-    first, last = list(found.values())[0], list(found.values())[-1]
+    first, last = next(iter(found.values())), list(found.values())[-1]
     if len(found) > 1:
         growth = [f"{last[stage][key] / first[stage][key]:.2f}×" for stage in STAGES for key in ("seconds", "peak_mib")]
-        printed.add_row("last / first", *growth)
+        printed.add_row("growth", *growth)
     Console().print(printed)
 
 
