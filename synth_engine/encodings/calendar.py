@@ -84,7 +84,7 @@ def days_of(years: Integers, months: Integers, days: Integers) -> Integers:
     """Days since 1970; a day that its month does not have becomes the month's last."""
     start = ((years - 1970) * 12 + months - 1).astype("datetime64[M]")
     first: Integers = start.astype("datetime64[D]").astype(np.int64)
-    length = (start + 1).astype("datetime64[D]").astype(np.int64) - first
+    length = (start + np.timedelta64(1, "M")).astype("datetime64[D]").astype(np.int64) - first
     day: Integers = first + np.minimum(days, length) - 1
     return day
 
@@ -103,9 +103,9 @@ def roundest_day(low: int, high: int) -> int:
     >>> dt.date.fromordinal(epoch + roundest_day(364, 800)).isoformat()
     '1971-01-01'
     """
-    for unit in ("Y", "M"):
-        start = np.datetime64(low, "D").astype(f"datetime64[{unit}]")
-        for candidate in (start, start + 1):
+    for one in (np.timedelta64(1, "Y"), np.timedelta64(1, "M")):
+        start = np.datetime64(low, "D").astype(f"datetime64[{np.datetime_data(one)[0]}]")
+        for candidate in (start, start + one):
             day = int(candidate.astype("datetime64[D]").astype(np.int64))
             if low <= day <= high:
                 return day
