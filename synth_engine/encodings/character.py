@@ -167,12 +167,13 @@ class CharacterEncoding(Encoding):
     def _points(self, codes: Codes, rng: np.random.Generator) -> CodePoints:
         """Code points of spelled texts, given the codes of the drawn places."""
         points = np.full((len(codes), len(self.positions)), END, np.uint32)
-        drawn = iter(codes.T)
+        sizes = [N_RESERVED + len(self.positions[place].characters) for place in self._drawn]
+        drawn = iter(_without_rare(codes, sizes, rng).T)
         for place, position in enumerate(self.positions):
             characters = points_of(position.characters)
             if place in self._drawn:
                 table = np.concatenate([np.full(N_RESERVED, END, np.uint32), characters])
-                points[:, place] = table[_without_rare(next(drawn), len(table), rng)]
+                points[:, place] = table[next(drawn)]
             else:
                 points[:, place] = characters[0]
         return points
@@ -219,15 +220,26 @@ def _popular(counts: ValueCounts, threshold: int) -> Mask:
     return is_atom if counts.lowest[is_atom].sum() >= MIN_ATOMS_SHARE * total else np.zeros_like(is_atom)
 
 
-def _without_rare(codes: npt.NDArray[np.int32], size: int, rng: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Codes of one place, those of rare characters replaced by draws from the others; from all where there are none."""
-    is_rare = codes < END_CODE
-    if not is_rare.any():
-        return codes
-    shown = codes[codes >= N_RESERVED]
-    shown = shown if len(shown) else np.arange(N_RESERVED, size, dtype=np.int32)
+def _without_rare(codes: Codes, sizes: list[int], rng: np.random.Generator) -> Codes:
+    """Rare characters replaced by what others have at their place, if possible those with the same character before.
+
+    Args:
+        codes: Of spelled texts at the drawn places.
+        sizes: Number of codes of each.
+        rng: Source of the draws.
+    """
     codes = codes.copy()
-    codes[is_rare] = rng.choice(shown, int(is_rare.sum())) if len(shown) else END_CODE
+    for place in np.flatnonzero((codes < END_CODE).any(axis=0)).tolist():
+        column, beside = codes[:, place], codes[:, abs(place - 1) % len(sizes)]
+        shown, rare = np.flatnonzero(column >= N_RESERVED), np.flatnonzero(column < END_CODE)
+        if len(shown) == 0:
+            some = np.arange(N_RESERVED, sizes[place]) if sizes[place] > N_RESERVED else np.array([END_CODE])
+            column[rare] = rng.choice(some, len(rare))
+            continue
+        shown = shown[np.argsort(beside[shown], kind="stable")]
+        low, high = (np.searchsorted(beside[shown], beside[rare], side) for side in ("left", "right"))
+        low, high = np.where(low < high, low, 0), np.where(low < high, high, len(shown))
+        column[rare] = column[shown[rng.integers(low, high)]]
     return codes
 
 

@@ -20,6 +20,10 @@ from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
 
 # Categories suit a column if at least this share of the entities have one that is common.
 MIN_COMMON_SHARE = 0.9
+# They do with this share already if fewer entities than these have a rare one: from so few nobody learns to spell, and
+# among common cities an honest `_RARE_` is better than cities that are none.
+MIN_COMMON_SHARE_OF_FEW = 0.5
+FEW_ENTITIES = 1_000
 # Few common places, such as a company's shops, are categories too.
 MAX_SHOPS = 100
 MIN_SHOP_SHARE = 0.999
@@ -33,7 +37,8 @@ MAX_SUB_COLUMNS = 48
 class TextAuto:
     """Coordinates where texts are that; categories where hardly any are rare; characters where these are short.
 
-    Characters keep common texts whole, so these lose nothing by it. Texts that hold dates or numbers stay texts:
+    Characters keep common texts whole, so these lose nothing by it. In small tables, where there are few rare texts to
+    learn from, they are chosen only if most texts are rare. Texts that hold dates or numbers stay texts:
     whoever wants them as such converts them before. Where rare texts are long, they become the rare token of
     categories: they need a language model. To tell coordinates from numbers with a decimal comma, both must have a
     decimal point.
@@ -65,11 +70,15 @@ class TextAuto:
             places = LatLongEncoding.fit(counts, dtype, protection, rng)
             if places.cells:
                 return places
-        if _share(counts, is_common) < MIN_COMMON_SHARE:
+        if _share(counts, is_common) < _wanted_share(int(counts.lowest[~is_common].sum())):
             characters = CharacterEncoding.fit(counts, dtype, protection, rng)
             if _suits(characters, counts):
                 return characters
         return categories
+
+
+def _wanted_share(n_rare: int) -> float:
+    return MIN_COMMON_SHARE_OF_FEW if n_rare < FEW_ENTITIES else MIN_COMMON_SHARE
 
 
 def _share(counts: ValueCounts, where: Mask) -> float:
