@@ -23,6 +23,7 @@ from rich.table import Table as Printed
 from benchmarks.judge import chance_deviation, judge_auc
 from synth_engine.domain import RareCategoryReplacementMethod
 from synth_engine.encodings import Encoding, detect, fitter
+from synth_engine.encodings.character import RARE_CODE, CharacterEncoding
 from synth_engine.io import read_table
 from synth_engine.privacy import ValueProtection
 
@@ -39,10 +40,8 @@ TABLES = {
 KEYS = {"players": ["id"], "batting": ["players_id"]}  # not modelled, hence not judged
 TARGET = 0.52
 MAX_ROWS = 60_000
-# A text column of which protection hides more than this share of rows is open-ended: names, titles, coordinates. So is
-# one with an encoding made for such texts; what these lose is another question than what numbers and categories lose.
+# A text column of which protection hides more than this share of rows is open-ended: titles, letters.
 OPEN_ENDED = 0.1
-OPEN_ENDED_ENCODINGS = ("CHARACTER", "LAT_LONG")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class ColumnScore:
     @property
     def is_open_ended(self) -> bool:
         """Whether the column is text that hardly repeats."""
-        return self.hidden > OPEN_ENDED or self.encoding in OPEN_ENDED_ENCODINGS
+        return self.hidden > OPEN_ENDED
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,15 @@ def through(table: pa.Table, encodings: Mapping[str, Encoding]) -> pa.Table:
 
 
 def _drawable(codes: np.ndarray, encoding: Encoding, rng: np.random.Generator) -> np.ndarray:
-    """Codes that generation never draws, such as that of rare numbers, replaced by those of any other row."""
+    """Codes that generation never draws, such as that of rare numbers, replaced by those of any other row.
+
+    Rare characters stay as they are: only they are drawn again when they are decoded, not all of the text.
+    """
     never = encoding.never_drawn(RareCategoryReplacementMethod.constant)
+    redrawn = {RARE_CODE} if isinstance(encoding, CharacterEncoding) else set()
     barred = np.zeros(len(codes), np.bool_)
     for place, part in enumerate(encoding.cardinalities):
-        barred |= np.isin(codes[:, place], list(never.get(part, ())))
+        barred |= np.isin(codes[:, place], list(set(never.get(part, ())) - redrawn))
     if not barred.any() or barred.all():
         return codes
     codes = codes.copy()

@@ -230,7 +230,7 @@ def _rare_values(facts: Mapping[str, Any], protected: bool) -> str:
     if not protected:
         return "kept"
     if "positions" in facts:
-        return "left out" if any(position["has_rare"] for position in facts["positions"]) else "none"
+        return "spelled" if facts["positions"] else "left out"
     if "has_rare" not in facts:
         return "left out" if "numbers" in facts or "cells" in facts else "cut off"
     return "left out" if facts["has_rare"] else "none"
@@ -239,7 +239,7 @@ def _rare_values(facts: Mapping[str, Any], protected: bool) -> str:
 def _range(encoding: Encoding, facts: Mapping[str, Any]) -> str:
     values = [facts["low"], facts["high"]] if "low" in facts else []
     values = values or [*facts.get("edges", ()), *facts.get("atoms", ()), *facts.get("numbers", ())]
-    if not values:
+    if not values or isinstance(values[0], str):  # popular texts have no range
         return ""
     low, high = min(values), max(values)
     if pa.types.is_temporal(encoding.dtype):

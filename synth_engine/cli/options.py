@@ -221,7 +221,7 @@ RareMethod = Annotated[
     str,
     typer.Option(
         "--rare",
-        help="Rare categories become _RARE_, rare characters � (CONSTANT), or both other ones (SAMPLE).",
+        help="Rare categories become _RARE_ (CONSTANT) or other ones (SAMPLE).",
         metavar="METHOD",
         rich_help_panel=_ROWS,
     ),

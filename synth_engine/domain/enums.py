@@ -40,7 +40,7 @@ class ModelStateStrategy(StrEnum):
 class RareCategoryReplacementMethod(StrEnum):
     """How rare categories appear in the synthetic data: as the constant ``_RARE_``, or as a draw from the others.
 
-    A rare character of a text is U+FFFD, or a draw from the others.
+    Only categories: in place of a rare character of a text another is drawn in any case.
     """
 
     constant = "CONSTANT"

@@ -1,4 +1,4 @@
-"""TABULAR_CHARACTER: draws a text character by character."""
+"""TABULAR_CHARACTER: popular texts as atoms, all others drawn character by character."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -8,77 +8,52 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
+from synth_engine.encodings.alphabets import Position, find_positions, points_of
 from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
-from synth_engine.encodings.holders import added_up, surely_held
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.text_form import from_text, is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
 
+# Of the sub-column of texts.
+SPELLED_CODE = 1
+N_RESERVED_TEXTS = 2
+# Of the sub-columns of positions. In that of texts null has the same code.
 NULL_CODE, RARE_CODE, END_CODE = 0, 1, 2
 N_RESERVED = 3
-# Stands for a character that may not be shown, as U+FFFD does for one that cannot be.
-RARE_CHARACTER = "\N{REPLACEMENT CHARACTER}"
-# The first layer of the network grows with the square of the number of sub-columns.
-MAX_POSITIONS = 64
-# Where more than this share would have a rare character, also those are shown that enough entities have so many places
-# before or after. In names of a thousand people that leaves a third of them: they are mostly common one place further.
-MAX_RARE_SHARE = 0.005
-NEAR = 2
-# Texts are cut where fewer than this share of those that are long enough have a character that may be shown.
-MIN_KEPT_SHARE = 0.5
-
-
-class Position(BaseModel):
-    """What the texts of a column have at one place.
-
-    Args:
-        characters: Those that may be shown, in the order of their code points.
-        may_end: Whether enough entities have texts that end before this place.
-        has_rare: Whether enough entities have other characters than these.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    characters: list[str]
-    may_end: bool
-    has_rare: bool
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether there is nothing to draw, as with the dash in ``AB-1234``."""
-        return len(self.characters) == 1 and not self.may_end and not self.has_rare
-
-    def never_drawn(self, *, null: bool, rare: bool) -> list[int]:
-        """Reserved codes that are not to be drawn here, given whether null and rare ones may be at all."""
-        keeps_rare = self.has_rare and (rare or not (self.characters or self.may_end))
-        allowed = {NULL_CODE: null, RARE_CODE: keeps_rare, END_CODE: self.may_end}
-        return [code for code, is_allowed in allowed.items() if not is_allowed]
+# The most popular texts have codes of their own, unless all of them together are hardly worth a sub-column.
+MAX_ATOMS = 500
+MIN_ATOMS_SHARE = 0.03
 
 
 class CharacterEncoding(Encoding):
-    """Sub-columns ``p0``, ``p1``, …: 0 is null, 1 rare or unseen, 2 the end, then characters by their code points.
+    """Sub-columns ``text``, ``p0``, ``p1``, …: popular texts have a code of their own, all others are spelled.
+
+    ``text``: 0 is null, 1 a spelled text, then atoms in alphabetical order. Positions: 0 is null or an atom, 1 a rare
+    or unseen character, 2 the end, then characters by their code points; behind the end of a text there are only
+    further ends. Without atoms there is no ``text``, and null is 0 at every position.
 
     A character is a Unicode code point; what is made of several, such as a letter with a combining accent, takes as
-    many places. Places where everyone has the same character have no sub-column, but the first place always has one.
-    Null is 0 everywhere, and behind the end of a text there are only further ends.
+    many places. Places where everyone has the same character have no sub-column. Without ``text`` the first one always
+    has.
 
-    Texts are cut at the protected length, at `MAX_POSITIONS`, and where most that are long enough would have a rare
-    character. A rare character is drawn as `RARE_CHARACTER`, or replaced by a draw from the others at its place, as
-    `RareCategoryReplacementMethod` says. A dictionary too narrow for all the texts drawn repeats some of them.
+    Spelled texts are cut at the protected length, at `MAX_POSITIONS`, and where most that are long enough would have a
+    rare character. A text that would be spelled like an atom has the atom's code. A rare character is never drawn;
+    where it is decoded, another one takes its place. A dictionary too narrow for all texts drawn repeats some of them.
 
-    Guarantees: at least as many entities as the protection asks for have every character of a position at that place,
-    or within `NEAR` places of it; as many have the end there where it may be drawn, and as many a rare one. As many
-    have texts as long as `positions`, unless those are a single one.
+    Guarantees: at least as many entities as the protection asks for have every atom. Among those whose texts are
+    spelled, at least as many have every character of a position at that place, or within `NEAR` places of it; as many
+    have the end there where it may be drawn. As many have texts as long as `positions`, unless those are a single one.
     """
 
     type: ClassVar[ModelEncodingType] = ModelEncodingType.TABULAR_CHARACTER
     encoding_type: Literal[ModelEncodingType.TABULAR_CHARACTER] = ModelEncodingType.TABULAR_CHARACTER
     positions: list[Position]
+    atoms: list[str] = Field(default_factory=list)
 
     @classmethod
     def accepts(cls, dtype: pa.DataType) -> bool:
@@ -96,70 +71,124 @@ class CharacterEncoding(Encoding):
     def fit(
         cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
     ) -> Self:
-        """Find the protected length, and the characters that enough entities have at each place."""
+        """Choose atoms, then lengths and alphabets for what is left."""
         has_nulls = has_protected_nulls(counts, protection, rng)
-        length = _protected_length(counts, protection, rng)
-        points = to_code_points(counts.values, length)
-        positions = _positions(points, counts, protection.threshold(rng))
-        return cls(dtype=dtype, has_nulls=has_nulls, positions=positions)
+        is_atom = _popular(counts, protection.threshold(rng))
+        positions = find_positions(counts.where(~is_atom), protection, rng)
+        atoms = counts.values.filter(pa.array(is_atom)).to_pylist()
+        return cls(dtype=dtype, has_nulls=has_nulls, positions=positions, atoms=atoms)
 
     @property
     def cardinalities(self) -> dict[str, int]:
-        """One sub-column for each place where there is something to draw."""
-        if not self.positions:
+        """Texts, then one sub-column for each place where there is something to draw."""
+        if not self.positions and not self.atoms:
             return {"p0": N_RESERVED}
-        return {f"p{place}": N_RESERVED + len(self.positions[place].characters) for place in self._drawn}
+        texts = {"text": N_RESERVED_TEXTS + len(self.atoms)} if self.atoms else {}
+        return texts | {f"p{place}": N_RESERVED + len(self.positions[place].characters) for place in self._drawn}
 
     def encode(self, values: pa.Array) -> Codes:
-        """Cut, and look up the character at each place."""
+        """Look up the atom; else cut, and look up the character at each place."""
         texts = self.canonical(values)
         codes = np.zeros((len(texts), len(self.cardinalities)), np.int32)
-        if not self.positions:
+        if not self.positions and not self.atoms:
             return codes
-        # Two small tables instead of a search: the number of each character among all, and its code at each place.
-        numbers = self._number_of_point[to_code_points(texts, len(self.positions))]
-        for place, table, column in zip(self._drawn, self._code_of_number, codes.T, strict=True):
-            column[:] = table[numbers[:, place]]
-        codes[null_mask(texts)] = NULL_CODE
+        is_null = null_mask(texts)
+        if not self.atoms:
+            codes[~is_null] = self._spelled(to_code_points(texts.drop_null(), len(self.positions)))
+            return codes
+        found = self._find_atoms(texts)
+        rows = np.flatnonzero((found < 0) & ~is_null)
+        rest = texts.take(pa.array(rows))
+        points = to_code_points(rest, len(self.positions))
+        found[rows] = self._find_atoms_spelled(points, lengths_of(rest))
+        codes[:, 0] = np.where(is_null, NULL_CODE, np.maximum(found + N_RESERVED_TEXTS, SPELLED_CODE))
+        is_spelled = found[rows] < 0
+        codes[rows[is_spelled], 1:] = self._spelled(points[is_spelled])
         return codes
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
-        """Put the characters together, those of fixed places in between, up to the first end."""
-        points = np.full((len(codes), len(self.positions)), END, np.uint32)
-        drawn = iter(codes.T)
-        for place, position in enumerate(self.positions):
-            characters = _points_of(position.characters)
-            if place in self._drawn:
-                table = np.concatenate([np.array([END, ord(RARE_CHARACTER), END], np.uint32), characters])
-                points[:, place] = table[next(drawn)]
-            else:
-                points[:, place] = characters[0]
-        texts = from_code_points(points)
-        texts = pa.LargeStringArray.from_buffers(
-            len(texts), *texts.buffers()[1:], pa.array(codes[:, 0] != NULL_CODE).buffers()[1]
-        )
+        """Atoms as they are; otherwise put the characters together, up to the first end.
+
+        A rare character becomes one that another of the texts has at its place.
+        """
+        texts = pa.array([None, *self.atoms], pa.large_string())
+        places = np.zeros(len(codes), np.int64)
+        if self.atoms:
+            places = np.maximum(codes[:, 0] - SPELLED_CODE, 0).astype(np.int64)
+        is_spelled = codes[:, 0] == SPELLED_CODE if self.atoms else codes[:, 0] != NULL_CODE
+        if self.positions or not self.atoms:
+            parts = codes[is_spelled, 1:] if self.atoms else codes[is_spelled]
+            places[is_spelled] = len(texts) + np.arange(len(parts))
+            texts = pa.concat_arrays([texts, from_code_points(self._points(parts, rng))])
+        else:  # no text may be spelled
+            places[is_spelled] = rng.integers(1, len(texts), int(is_spelled.sum()))
+        texts = texts.take(pa.array(places))
         return _as_dictionary(texts, self.dtype) if pa.types.is_dictionary(self.dtype) else from_text(texts, self.dtype)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
-        """Null, ends and rare characters where there were none; rare ones also where a draw replaces them."""
-        if not self.positions:
+        """Null and ends where there were none; rare characters nowhere, and spelled texts where nothing is known."""
+        if not self.positions and not self.atoms:
             return {"p0": [RARE_CODE, END_CODE]}
-        keeps_rare = method == RareCategoryReplacementMethod.constant
-        return {
-            f"p{place}": self.positions[place].never_drawn(null=self.has_nulls, rare=keeps_rare)
-            for place in self._drawn
-        }
+        null = [] if self.has_nulls else [NULL_CODE]
+        if self.atoms:
+            never = {"text": null if self.positions else [*null, SPELLED_CODE]}
+            null = []  # of positions it is the code of atoms as well
+        else:
+            never = {}
+        for place in self._drawn:
+            end = [] if self.positions[place].may_end else [END_CODE]
+            never[f"p{place}"] = [*null, RARE_CODE, *end]
+        return never
+
+    def _find_atoms(self, texts: pa.Array) -> npt.NDArray[np.int64]:
+        """Which atom each text is; -1 for none."""
+        found = pc.index_in(texts, pa.array(self.atoms, pa.large_string())).fill_null(-1)
+        return np.array(found, np.int64)
+
+    def _find_atoms_spelled(self, points: CodePoints, lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Which atom texts become that are none, by being cut and by what fixed places make of them; -1 for none."""
+        fixed = [place for place, position in enumerate(self.positions) if position.is_fixed]
+        characters = points_of([self.positions[place].characters[0] for place in fixed])
+        changed = np.flatnonzero((lengths > len(self.positions)) | (points[:, fixed] != characters).any(axis=1))
+        become = points[changed]
+        become[:, fixed] = characters
+        found = np.full(len(points), -1)
+        found[changed] = self._find_atoms(from_code_points(become))
+        return found
+
+    def _spelled(self, points: CodePoints) -> Codes:
+        """Codes of the drawn places."""
+        # Two small tables instead of a search: the number of each character among all, and its code at each place.
+        codes = np.empty((len(points), len(self._drawn)), np.int32)
+        for place, table, column in zip(self._drawn, self._code_of_number, codes.T, strict=True):
+            column[:] = table[self._number_of_point[points[:, place]]]
+        return codes
+
+    def _points(self, codes: Codes, rng: np.random.Generator) -> CodePoints:
+        """Code points of spelled texts, given the codes of the drawn places."""
+        points = np.full((len(codes), len(self.positions)), END, np.uint32)
+        sizes = [N_RESERVED + len(self.positions[place].characters) for place in self._drawn]
+        drawn = iter(_without_rare(codes, sizes, rng).T)
+        for place, position in enumerate(self.positions):
+            characters = points_of(position.characters)
+            if place in self._drawn:
+                table = np.concatenate([np.full(N_RESERVED, END, np.uint32), characters])
+                points[:, place] = table[next(drawn)]
+            else:
+                points[:, place] = characters[0]
+        return points
 
     @cached_property
     def _drawn(self) -> list[int]:
         """Places that have a sub-column."""
-        return [place for place, position in enumerate(self.positions) if place == 0 or not position.is_fixed]
+        first = None if self.atoms else 0
+        return [place for place, position in enumerate(self.positions) if place == first or not position.is_fixed]
 
     @cached_property
     def _kept(self) -> CodePoints:
         """All characters of all places, then the end."""
         characters = {character for position in self.positions for character in position.characters}
-        return np.append(_points_of(sorted(characters)), np.uint32(END))
+        return np.append(points_of(sorted(characters)), np.uint32(END))
 
     @cached_property
     def _number_of_point(self) -> npt.NDArray[np.int32]:
@@ -174,66 +203,44 @@ class CharacterEncoding(Encoding):
         tables = []
         for place in self._drawn:
             table = np.full(1 + len(self._kept), RARE_CODE, np.int32)
-            characters = _points_of(self.positions[place].characters)
+            characters = points_of(self.positions[place].characters)
             table[self._number_of_point[characters]] = N_RESERVED + np.arange(len(characters))
             table[-1] = END_CODE
             tables.append(table)
         return tables
 
 
-def _points_of(characters: list[str]) -> CodePoints:
-    return np.array([ord(character) for character in characters], np.uint32)
+def _popular(counts: ValueCounts, threshold: int) -> Mask:
+    """Which texts deserve a code of their own; without protection, too, one entity is not enough."""
+    is_atom = counts.entities >= max(threshold, MINIMUM_ENTITIES)
+    if is_atom.sum() > MAX_ATOMS:
+        least = np.partition(counts.entities, -MAX_ATOMS - 1)[-MAX_ATOMS - 1]
+        is_atom = counts.entities > least
+    total = counts.lowest.sum()
+    return is_atom if counts.lowest[is_atom].sum() >= MIN_ATOMS_SHARE * total else np.zeros_like(is_atom)
 
 
-def _protected_length(counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> int:
-    """The number of places; 0 where nothing may be shown. A column of empty texts has one, where they end."""
-    lengths, groups = np.unique(lengths_of(counts.values), return_inverse=True)
-    # Each entity counts once, by its first text: no more have a text so long than there are.
-    entities = added_up(counts.lowest, groups, len(lengths))
-    bounds = protection.bounds(pa.array(lengths), entities, entities, rng)
-    return 0 if bounds is None else min(max(bounds[1], 1), MAX_POSITIONS)
+def _without_rare(codes: Codes, sizes: list[int], rng: np.random.Generator) -> Codes:
+    """Rare characters replaced by what others have at their place, if possible those with the same character before.
 
-
-def _positions(points: CodePoints, counts: ValueCounts, threshold: int) -> list[Position]:
-    """The positions before the first at which most texts would have a rare character."""
-    number_of_point = np.zeros(END + 1, np.int32)
-    number_of_point[points] = 1
-    kept = np.flatnonzero(number_of_point)
-    number_of_point[kept] = np.arange(len(kept))
-    numbers = number_of_point[points]
-    positions = []
-    for place in range(points.shape[1]):
-        votes = added_up(counts.lowest, numbers[:, place], len(kept))
-        position = _position(kept, numbers, place, counts, threshold)
-        may_be_shown = np.isin(kept, _points_of(position.characters))
-        if votes[may_be_shown].sum() < MIN_KEPT_SHARE * votes[kept != END].sum():
-            break
-        positions.append(position)
-    return positions
-
-
-def _position(
-    points: npt.NDArray[np.int64], numbers: npt.NDArray[np.int32], place: int, counts: ValueCounts, threshold: int
-) -> Position:
-    """One position; `numbers` tells which of the points each text has at each place."""
-    here, is_end = numbers[:, place], points == END
-    keep = surely_held(counts, here, len(points)) >= threshold
-    may_end = bool(keep[is_end].any())
-    votes = added_up(counts.lowest, here, len(points))
-    if votes[~keep & ~is_end].sum() > MAX_RARE_SHARE * votes.sum():
-        near = np.sort(numbers[:, max(place - NEAR, 0) : place + NEAR + 1], axis=1)
-        near[:, 1:][near[:, 1:] == near[:, :-1]] = -1
-        keep |= surely_held(counts, near, len(points)) >= threshold
-    return Position(
-        characters=[chr(point) for point in points[keep & ~is_end]],
-        may_end=may_end,
-        has_rare=_has_rare(counts, here, keep | is_end, threshold),
-    )
-
-
-def _has_rare(counts: ValueCounts, numbers: npt.NDArray[np.int32], keep: Mask, threshold: int) -> bool:
-    rare = np.where(keep[numbers], -1, 0)
-    return bool(surely_held(counts, rare, 1)[0] >= threshold)
+    Args:
+        codes: Of spelled texts at the drawn places.
+        sizes: Number of codes of each.
+        rng: Source of the draws.
+    """
+    codes = codes.copy()
+    for place in np.flatnonzero((codes < END_CODE).any(axis=0)).tolist():
+        column, beside = codes[:, place], codes[:, abs(place - 1) % len(sizes)]
+        shown, rare = np.flatnonzero(column >= N_RESERVED), np.flatnonzero(column < END_CODE)
+        if len(shown) == 0:
+            some = np.arange(N_RESERVED, sizes[place]) if sizes[place] > N_RESERVED else np.array([END_CODE])
+            column[rare] = rng.choice(some, len(rare))
+            continue
+        shown = shown[np.argsort(beside[shown], kind="stable")]
+        low, high = (np.searchsorted(beside[shown], beside[rare], side) for side in ("left", "right"))
+        low, high = np.where(low < high, low, 0), np.where(low < high, high, len(shown))
+        column[rare] = column[shown[rng.integers(low, high)]]
+    return codes
 
 
 def _as_dictionary(texts: pa.Array, dtype: pa.DictionaryType) -> pa.DictionaryArray:

@@ -26,19 +26,22 @@ def surely_held(counts: ValueCounts, groups: npt.NDArray[Any], n_groups: int) ->
     if counts.entities is counts.lowest:
         return lowest
     most = np.zeros(n_groups, np.int64)
-    np.maximum.at(most, *_of_groups(counts.entities, groups))
+    for column in _columns(groups):
+        is_in_group = column >= 0
+        np.maximum.at(most, column[is_in_group], counts.entities[is_in_group])
     held: Counts = np.maximum.reduce([lowest, added_up(counts.highest, groups, n_groups), most])
     return held
 
 
 def added_up(counts: Counts, groups: npt.NDArray[Any], n_groups: int) -> Counts:
     """Sum of the counts of each group."""
-    groups, counts = _of_groups(counts, groups)
-    return np.bincount(groups, weights=counts, minlength=n_groups).astype(np.int64)
+    total = np.zeros(n_groups, np.int64)
+    for column in _columns(groups):
+        is_in_group = column >= 0
+        total += np.bincount(column[is_in_group], weights=counts[is_in_group], minlength=n_groups).astype(np.int64)
+    return total
 
 
-def _of_groups(counts: Counts, groups: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Counts]:
-    """Groups and counts of the values that are in a group, one after the other."""
-    counts = np.broadcast_to(counts.reshape(-1, *[1] * (groups.ndim - 1)), groups.shape)
-    is_in_group = groups >= 0
-    return groups[is_in_group], counts[is_in_group]
+def _columns(groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """One group of each value at a time, which bounds the memory."""
+    return groups.T if groups.ndim > 1 else groups[None]

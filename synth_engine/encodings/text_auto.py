@@ -20,7 +20,11 @@ from synth_engine.encodings.value_counts import Mask, ValueCounts
 from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
 
 # Categories suit a column if at least this share of the entities have one that is common.
-MIN_COMMON_SHARE = 0.5
+MIN_COMMON_SHARE = 0.9
+# They do with this share already if fewer entities than these have a rare one: from so few nobody learns to spell, and
+# among common cities an honest `_RARE_` is better than cities that are none.
+MIN_COMMON_SHARE_OF_FEW = 0.5
+FEW_ENTITIES = 1_000
 # Few common places, such as a company's shops, are categories too.
 MAX_SHOPS = 100
 MIN_SHOP_SHARE = 0.999
@@ -32,11 +36,13 @@ MAX_SUB_COLUMNS = 48
 
 
 class TextAuto:
-    """Coordinates where texts are that; otherwise characters where most texts are rare and short; else categories.
+    """Coordinates where texts are that; categories where hardly any are rare; characters where these are short.
 
-    Texts that hold dates or numbers stay texts: whoever wants them as such converts them before. Long texts that are
-    mostly rare stay categories too, and come out as the rare token: they need a language model. To tell coordinates
-    from numbers with a decimal comma, both must have a decimal point.
+    Characters keep common texts whole, so these lose nothing by it. In small tables, where there are few rare texts to
+    learn from, they are chosen only if most texts are rare. Texts that hold dates or numbers stay texts:
+    whoever wants them as such converts them before. Where rare texts are long, they become the rare token of
+    categories: they need a language model. To tell coordinates from numbers with a decimal comma, both must have a
+    decimal point.
 
     Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published.
     """
@@ -64,18 +70,21 @@ class TextAuto:
     ) -> Encoding:
         """Fit the best suited of the three."""
         categories = CategoricalEncoding.fit(counts, dtype, protection, rng)
-        is_kept = pc.is_in(counts.values, pa.array(categories.categories, counts.values.type))
-        is_common = is_kept.to_numpy(zero_copy_only=False) & (counts.entities >= MINIMUM_ENTITIES)
+        is_common = _is_in(counts.values, categories.categories) & (counts.entities >= MINIMUM_ENTITIES)
         are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
         if not are_shops and _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE:
             places = LatLongEncoding.fit(counts, dtype, protection, rng)
             if places.cells:
                 return places
-        if _share(counts, is_common) < MIN_COMMON_SHARE:
+        if _share(counts, is_common) < _wanted_share(int(counts.lowest[~is_common].sum())):
             characters = CharacterEncoding.fit(counts, dtype, protection, rng)
             if _suits(characters, counts):
                 return characters
         return categories
+
+
+def _wanted_share(n_rare: int) -> float:
+    return MIN_COMMON_SHARE_OF_FEW if n_rare < FEW_ENTITIES else MIN_COMMON_SHARE
 
 
 def _share(counts: ValueCounts, where: Mask) -> float:
@@ -90,7 +99,14 @@ def _is_place(counts: ValueCounts) -> Mask:
     return is_place
 
 
+def _is_in(values: pa.Array, texts: list[str]) -> Mask:
+    is_in: Mask = pc.is_in(values, pa.array(texts, values.type)).to_numpy(zero_copy_only=False)
+    return is_in
+
+
 def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
-    is_whole = lengths_of(counts.values) <= len(characters.positions)
+    """Whether texts may be spelled, in few enough places and nearly all of them whole."""
+    spelled = counts.where(~_is_in(counts.values, characters.atoms))
+    is_whole = lengths_of(spelled.values) <= len(characters.positions)
     is_short = len(characters.cardinalities) <= MAX_SUB_COLUMNS
-    return bool(characters.positions) and is_short and _share(counts, is_whole) >= MIN_WHOLE_SHARE
+    return bool(characters.positions) and is_short and _share(spelled, is_whole) >= MIN_WHOLE_SHARE

@@ -4,7 +4,7 @@ Sensitive: it is exact. It stays in memory or under ``OriginalData/`` and is nev
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Self
 
@@ -124,6 +124,23 @@ class ValueCounts:
             None if is_flat else added([each.contributions[0] for each in summaries]),
             0 if is_flat else sum(each.contributions[1] for each in summaries),
             sum(each.hidden_entities for each in summaries),
+        )
+
+    def where(self, keep: Mask) -> Self:
+        """The summary of some of the values. Entities of which the smallest value is not among them count for less."""
+        rows, entities, lowest, highest = (
+            counts[keep] for counts in (self.rows, self.entities, self.lowest, self.highest)
+        )
+        if self.entities is self.lowest:  # every row is an entity of its own, and stays known as that
+            entities = lowest = highest = rows
+        return replace(
+            self,
+            values=self.values.filter(pa.array(keep)),
+            rows=rows,
+            entities=entities,
+            lowest=lowest,
+            highest=highest,
+            one_each=None if self.one_each is None else self.one_each[keep],
         )
 
     @property

@@ -55,8 +55,8 @@ def generate(  # noqa: PLR0913
             most likely one.
         sampling_top_p: Draw only from the most likely values that together reach this probability.
         device: ``cpu`` or ``cuda``; None takes a GPU where there is one.
-        rare_category_replacement_method: ``CONSTANT`` shows rare categories as ``_RARE_`` and rare characters as
-            U+FFFD; ``SAMPLE`` draws others.
+        rare_category_replacement_method: ``CONSTANT`` shows rare categories as ``_RARE_``, ``SAMPLE`` draws others. In
+            place of rare characters others are drawn in any case.
         rebalancing: Not available yet.
         imputation: Not available yet.
         fairness: Not available yet.

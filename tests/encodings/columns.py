@@ -11,7 +11,12 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from synth_engine.encodings import Encoding, character
 from synth_engine.encodings.calendar import first_days, units_per_day
+from synth_engine.encodings.categorical import CategoricalEncoding
+from synth_engine.encodings.character import CharacterEncoding
+from synth_engine.encodings.lat_long import LatLongEncoding
+from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
 from synth_engine.encodings.registry import Fitter, fitter, supported_types
 from synth_engine.privacy import Budget, ValueProtection, seeded_source
 
@@ -208,3 +213,15 @@ def fit(
         budget = Budget(50.0, 1e-3, seeded_source(np.random.default_rng(seed)), records=len(column))
         counts, enabled = by.release(counts, column.type, budget), False
     return by.fit(counts, column.type, ValueProtection(enabled=enabled), random)
+
+
+def reserved(encoding: Encoding, codes: np.ndarray) -> np.ndarray:
+    """Which rows of codes are those of null and rare."""
+    if isinstance(encoding, CharacterEncoding):
+        positions = codes[:, 1:] if encoding.atoms else codes
+        is_rare = (positions == character.RARE_CODE).any(axis=1)
+        if encoding.atoms and not encoding.positions:
+            is_rare = codes[:, 0] == character.SPELLED_CODE
+        return (codes[:, 0] == character.NULL_CODE) | is_rare
+    has_rare = isinstance(encoding, CategoricalEncoding | NumericDiscreteEncoding | LatLongEncoding)
+    return codes[:, 0] <= (1 if has_rare else 0)

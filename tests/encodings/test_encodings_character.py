@@ -1,4 +1,6 @@
-"""What only characters have: code points, lengths, fixed places, rare characters, dictionaries."""
+"""What only characters have: atoms, code points, lengths, fixed places, rare characters, dictionaries."""
+
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -10,15 +12,18 @@ from synth_engine.domain import InputError
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.domain import RareCategoryReplacementMethod as Replacement
 from synth_engine.encodings import fitter
+from synth_engine.encodings.alphabets import MAX_POSITIONS, Position, number_points
 from synth_engine.encodings.character import (
     END_CODE,
-    MAX_POSITIONS,
+    MAX_ATOMS,
+    N_RESERVED_TEXTS,
     NULL_CODE,
-    RARE_CHARACTER,
     RARE_CODE,
+    SPELLED_CODE,
     CharacterEncoding,
 )
 from synth_engine.encodings.code_points import END, from_code_points, lengths_of, to_code_points
+from synth_engine.privacy import ValueProtection
 from tests.encodings.columns import TEXTS, fit
 
 CHARACTER = fitter(Kind.TABULAR_CHARACTER)
@@ -44,6 +49,11 @@ def round_trip(texts: list, dtype: pa.DataType = TEXT, *, enabled: bool = True) 
     return decoded.to_pylist()
 
 
+def numbered(form: str, size: int = 300) -> list[str]:
+    """Texts that differ, so that they are spelled."""
+    return [form.format(number) for number in rng().permutation(size)]
+
+
 # --- code points ------------------------------------------------------------------------------------------------------
 
 
@@ -56,6 +66,29 @@ def test_code_points_are_those_of_python(texts, width, start):
         wanted = [ord(character) for character in (text or "")[:width]]
         assert row == wanted + [END] * (width - len(wanted))
     assert from_code_points(points).to_pylist() == [(text or "")[:width] for text in texts[start:]]
+
+
+@given(texts=st.lists(UNICODE), width=st.integers(0, 9), chunk=st.integers(1, 5))
+def test_texts_looked_at_in_chunks_have_the_same_numbers_as_all_at_once(texts, width, chunk):
+    array = pa.array(texts, pa.large_string())
+    found, numbers = number_points(array, width, chunk)
+    points = to_code_points(array, width)
+    assert found.tolist() == np.unique(points).tolist()
+    assert numbers.shape == (width, len(texts))
+    assert (found[numbers] == points.T).all()
+
+
+def test_alphabets_are_found_in_bounded_memory():
+    """Not in that of all code points of all texts, which would be eight bytes for each."""
+    n_texts = 150_000
+    texts = pa.array([f"{number:064}" for number in range(n_texts)], pa.large_string())
+    counts = CHARACTER.summarise(texts)
+    tracemalloc.start()
+    encoding = CHARACTER.fit(counts, TEXT, ValueProtection(), rng())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(encoding.positions) == MAX_POSITIONS
+    assert peak < 4 * MAX_POSITIONS * n_texts + 30e6
 
 
 def test_bytes_that_are_no_text_are_refused():
@@ -75,6 +108,14 @@ def test_common_texts_come_back_exactly(pool, dtype):
 
 
 @settings(max_examples=50)
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20), dtype=st.sampled_from(TEXTS))
+def test_texts_of_common_characters_come_back_exactly(text, dtype):
+    texts = [f"{text}{number:03}" for number in range(200)]
+    assert not fitted(texts).atoms
+    assert round_trip(texts, dtype) == texts
+
+
+@settings(max_examples=50)
 @given(texts=st.lists(UNICODE | st.none(), min_size=1))
 def test_without_protection_every_text_comes_back_exactly(texts):
     assert round_trip(texts, enabled=False) == texts
@@ -82,18 +123,84 @@ def test_without_protection_every_text_comes_back_exactly(texts):
 
 def test_empty_text_is_not_null():
     encoding = fitted(["", None, "ab"] * 50)
-    assert encoding.encode(pa.array(["", None, "a"])).tolist() == [[END_CODE] * 2, [NULL_CODE] * 2, [3, END_CODE]]
+    assert encoding.encode(pa.array(["", None, "ab"])).tolist() == [[2], [NULL_CODE], [3]]
     assert round_trip(["", None, "ab"] * 50) == ["", None, "ab"] * 50
-    assert round_trip([""] * 50) == [""] * 50
-    assert fitted([""] * 50).cardinalities == {"p0": 3}
+    assert fitted([""] * 50).cardinalities == {"text": 3}
+    spelled = [*numbered("{0:03}", 900), *[""] * 20, *[None] * 20]
+    encoding = fitted(spelled)
+    assert not encoding.atoms
+    assert encoding.encode(pa.array(["", None, "12"])).tolist() == [[END_CODE] * 3, [NULL_CODE] * 3, [4, 5, END_CODE]]
+    assert round_trip(spelled) == spelled
 
 
 def test_texts_without_a_common_length_are_cut():
-    encoding = fitted(["xyxyx", "yxyxy"] * 50 + ["x" * 40] * 4 + ["x" * 2_000])
-    assert len(encoding.positions) == 5
-    decoded = encoding.decode(encoding.encode(pa.array(["x" * 40, "xx"])), rng())
-    assert decoded.to_pylist() == ["xxxxx", "xx"]
-    assert len(fitted(["x" * 2_000] * 100).positions) == MAX_POSITIONS
+    encoding = fitted([*numbered("{0:010b}", 1_000), *["1" * 40] * 4, "1" * 2_000])
+    assert len(encoding.positions) == 10
+    decoded = encoding.decode(encoding.encode(pa.array(["1" * 40, "01"])), rng())
+    assert decoded.to_pylist() == ["1" * 10, "01"]
+    assert len(fitted(numbered("{0:0100}")).positions) == MAX_POSITIONS
+
+
+# --- atoms ------------------------------------------------------------------------------------------------------------
+
+
+def test_popular_texts_have_codes_of_their_own_and_all_others_are_spelled():
+    encoding = fitted([*["Smith", "Jones"] * 50, *numbered("{0:03}"), *[None] * 20])
+    assert encoding.atoms == ["Jones", "Smith"]
+    assert encoding.cardinalities == {"text": 4, "p0": 6, "p1": 13, "p2": 13}
+    codes = encoding.encode(pa.array(["Smith", None, "012", "Jones"]))
+    assert codes.tolist() == [[3, 0, 0, 0], [NULL_CODE, 0, 0, 0], [SPELLED_CODE, 3, 4, 5], [2, 0, 0, 0]]
+    assert encoding.decode(codes, rng()).to_pylist() == ["Smith", None, "012", "Jones"]
+    assert encoding.never_drawn(Replacement.constant)["text"] == []
+
+
+def test_alphabets_and_lengths_are_those_of_spelled_texts():
+    encoding = fitted([*["a much longer name"] * 500, *numbered("{0:03}")])
+    assert ["".join(position.characters) for position in encoding.positions] == ["012", "0123456789", "0123456789"]
+    assert not any(position.may_end for position in encoding.positions)
+
+
+def test_a_text_that_would_be_spelled_like_an_atom_is_that_atom():
+    encoding = fitted([*["AB-12", "AB-"] * 50, *numbered("AB-{0:02}", 90)])
+    atom = {text: N_RESERVED_TEXTS + code for code, text in enumerate(encoding.atoms)}
+    odd = {"AB-12345": "AB-12", "AB_12": "AB-12", "AB": "AB-", "ZZZ": "AB-"}  # cut, and by what is at fixed places
+    codes = encoding.encode(pa.array([*odd, "AB-1", "AB-34"]))
+    assert codes[:, 0].tolist() == [*(atom[text] for text in odd.values()), SPELLED_CODE, SPELLED_CODE]
+    assert not codes[: len(odd), 1:].any()
+    # Whoever draws the characters of an atom gets its text, and that has the code of the atom.
+    drawn = encoding.decode(np.array([[SPELLED_CODE, 4, 5]], np.int32), rng())
+    assert drawn.to_pylist() == ["AB-12"]
+    assert encoding.encode(drawn)[0, 0] == atom["AB-12"]
+
+
+def test_an_atom_is_whole_however_long():
+    texts = ["x" * 2_000, "y" * 3_000] * 50 + numbered("{0:03}")
+    assert round_trip(texts) == texts
+
+
+def test_only_the_most_popular_texts_are_atoms():
+    texts = [f"{number:03}" for number in range(600) for _ in range(12 + number)]
+    assert fitted(texts).atoms == [f"{number:03}" for number in range(600 - MAX_ATOMS, 600)]
+    assert len(fitted([f"{number:03}" for number in range(600)] * 20).atoms) == 0  # none is more popular than others
+
+
+def test_few_atoms_are_not_worth_a_sub_column():
+    assert not fitted(["Smith"] * 20 + numbered("{0:03}", 1_000)).atoms
+    assert fitted(["Smith"] * 40 + numbered("{0:03}", 1_000)).atoms == ["Smith"]
+
+
+def test_without_protection_a_text_of_one_person_is_no_atom():
+    assert fitted([*["Smith"] * 50, *numbered("{0:03}")], enabled=False).atoms == ["Smith"]
+
+
+def test_where_too_few_are_left_to_be_spelled_atoms_are_drawn():
+    encoding = fitted(["a", "b"] * 100 + numbered("{0}", 31))
+    assert not encoding.positions
+    assert encoding.cardinalities == {"text": 4}
+    for method in Replacement:
+        assert encoding.never_drawn(method) == {"text": [NULL_CODE, SPELLED_CODE]}
+    decoded = encoding.decode(encoding.encode(pa.array(numbered("{0}", 31))), rng())
+    assert set(decoded.to_pylist()) == {"a", "b"}
 
 
 # --- places that cost nothing -----------------------------------------------------------------------------------------
@@ -108,7 +215,7 @@ def test_places_where_all_texts_are_the_same_have_no_sub_column():
     # What does not fit is made to: the fixed places are written whatever was there, but not behind the end.
     odd = pa.array(["ZZ_123_Z", "AB", "AB-1", ""])
     decoded = encoding.decode(encoding.encode(odd), rng())
-    assert decoded.to_pylist() == [f"{RARE_CHARACTER}B-123/X", "AB-", "AB-1", ""]
+    assert decoded.to_pylist() == ["AB-123/X", "AB-", "AB-1", ""]
 
 
 def test_drawn_texts_have_the_form_of_the_original():
@@ -121,10 +228,16 @@ def test_drawn_texts_have_the_form_of_the_original():
 
 
 def test_a_combining_mark_is_a_character_of_its_own():
-    both = ["e\N{COMBINING ACUTE ACCENT}", "é"] * 50
+    both = [f"{number:02}{letter}" for letter in ("e\N{COMBINING ACUTE ACCENT}", "é") for number in range(100)]
     encoding = fitted(both)
-    assert [position.characters for position in encoding.positions] == [["e", "é"], ["\N{COMBINING ACUTE ACCENT}"]]
+    characters = [position.characters for position in encoding.positions[2:]]
+    assert characters == [["e", "é"], ["\N{COMBINING ACUTE ACCENT}"]]
     assert round_trip(both) == both
+
+
+def test_a_place_that_was_stored_with_rare_characters_keeps_its_sub_column():
+    assert Position(characters=["a"], may_end=False).is_fixed
+    assert not Position(characters=["a"], may_end=False, has_rare=True).is_fixed
 
 
 # --- rare characters --------------------------------------------------------------------------------------------------
@@ -132,29 +245,41 @@ def test_a_combining_mark_is_a_character_of_its_own():
 
 def with_rare(n_rare: int) -> list[str]:
     """Different rare characters at one place, each once."""
-    return ["ax", "bx"] * 100 + [chr(0x4E00 + place) + "x" for place in range(n_rare)]
+    rare = [f"{chr(0x4E00 + number)}{number:03}" for number in range(n_rare)]
+    return [f"{'ab'[number % 2]}{number:03}" for number in range(200)] + rare
 
 
-def test_the_replacement_method_decides_whether_rare_characters_are_drawn():
-    encoding = fitted(with_rare(20))
-    assert encoding.positions[0].has_rare
-    assert encoding.never_drawn(Replacement.constant)["p0"] == [NULL_CODE, END_CODE]
-    assert encoding.never_drawn(Replacement.sample)["p0"] == [NULL_CODE, RARE_CODE, END_CODE]
-    assert encoding.decode(np.array([[RARE_CODE]], np.int32), rng()).to_pylist() == [RARE_CHARACTER + "x"]
-
-
-def test_rare_characters_of_few_entities_are_never_drawn():
-    encoding = fitted(with_rare(4))
-    assert not encoding.positions[0].has_rare
+@pytest.mark.parametrize("n_rare", [4, 20])
+def test_rare_characters_are_never_drawn(n_rare):
+    encoding = fitted(with_rare(n_rare))
     for method in Replacement:
-        assert RARE_CODE in encoding.never_drawn(method)["p0"]
+        assert encoding.never_drawn(method)["p0"] == [NULL_CODE, RARE_CODE, END_CODE]
+
+
+def test_a_rare_character_becomes_one_that_others_have_at_its_place():
+    encoding = fitted(with_rare(20))
+    codes = encoding.encode(pa.array(["a012"] * 900 + ["b012"] * 100 + ["\N{SNOWMAN}012"] * 10_000))
+    assert (codes[1_000:, 0] == RARE_CODE).all()
+    decoded = encoding.decode(codes, rng()).to_pylist()
+    assert decoded[:1_000] == ["a012"] * 900 + ["b012"] * 100
+    assert set(decoded) == {"a012", "b012"}
+    # 0.9 is expected, with a standard deviation of 0.003: by chance it is off by six of them once in 500 million times.
+    assert abs(decoded[1_000:].count("a012") / 10_000 - 0.9) < 0.018
+
+
+def test_a_rare_character_on_its_own_becomes_any_of_its_place():
+    encoding = fitted(with_rare(20))
+    rare = encoding.encode(pa.array(["\N{SNOWMAN}012"] * 1_000))
+    decoded = encoding.decode(rare, rng()).to_pylist()
+    assert {text[0] for text in decoded} == set(encoding.positions[0].characters)
+    assert {text[1:] for text in decoded} == {"012"}
 
 
 def test_a_character_that_is_common_at_the_next_place_may_be_shown():
-    texts = [f"{first}{second}" for first in "ab" for second in "cd"] * 50 + ["ca", "cb", "da"]
-    assert [position.characters for position in fitted(texts).positions] == [list("abcd"), list("abcd")]
-    without_rare = [f"{first}{second}" for first in "ab" for second in "cd"] * 50
-    assert [position.characters for position in fitted(without_rare).positions] == [list("ab"), list("cd")]
+    common = [f"{one}{other}---{number:02}" for one in "ab" for other in "cd" for number in range(50)]
+    positions = fitted([*common, "ca---00", "cb---01", "da---02"]).positions
+    assert [position.characters for position in positions[:2]] == [list("-abcd"), list("-abcd")]
+    assert [position.characters for position in fitted(common).positions[:2]] == [list("ab"), list("cd")]
 
 
 def test_texts_end_where_most_characters_would_be_rare():
@@ -190,7 +315,7 @@ def test_dictionaries_of_text(is_ordered, value_type):
 
 
 def test_a_narrow_dictionary_repeats_texts():
-    texts = [f"{number:03}" for number in range(100)] * 10
+    texts = [f"{number:03}" for number in range(100)] * 4
     column = pa.array(texts).dictionary_encode().cast(pa.dictionary(pa.int8(), pa.string()))
     encoding = fit(CHARACTER, column)
     drawn = np.column_stack([rng(place).integers(3, size, 1_000) for place, size in enumerate((4, 13, 13))])

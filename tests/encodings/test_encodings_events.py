@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import AnyEncoding, Encoding
 from synth_engine.privacy import ValueProtection
-from tests.encodings.columns import FITTERS, accepted, columns
-from tests.encodings.test_encodings_laws import is_null, reserved, rng
+from tests.encodings.columns import FITTERS, accepted, columns, reserved
+from tests.encodings.test_encodings_laws import is_null, rng
 
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
 

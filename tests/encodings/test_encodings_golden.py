@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from synth_engine.encodings import AnyEncoding, Encoding
-from tests.encodings.columns import build
+from tests.encodings.columns import build, reserved
 
 FOLDER = Path(__file__).parent / "golden"
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
@@ -21,12 +21,14 @@ ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
 def test_a_stored_encoding_still_gives_the_same_codes(path):
     stored = json.loads(path.read_text())
     encoding = ANY.validate_python(stored["encoding"])
-    assert encoding.model_dump(mode="json") == stored["encoding"]
+    # As it was stored, but for fields that came later: these have their defaults.
+    assert encoding.model_dump(mode="json", exclude_unset=True) == stored["encoding"]
+    assert ANY.validate_python(encoding.model_dump(mode="json")) == encoding
     entities = np.array(stored["entities"]) if "entities" in stored else None
     codes = encoding.encode_events(build(stored["values"], encoding.dtype), entities)
     assert codes.tolist() == stored["codes"]
-    again = encoding.decode_events(codes, entities, np.random.default_rng(0))
-    assert encoding.encode_events(again, entities).tolist() == stored["codes"]
+    again = encoding.encode_events(encoding.decode_events(codes, entities, np.random.default_rng(0)), entities)
+    assert (codes == again)[~reserved(encoding, codes)].all()
 
 
 def test_every_encoding_has_a_stored_one():

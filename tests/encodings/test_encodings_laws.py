@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from synth_engine.domain import RareCategoryReplacementMethod
-from synth_engine.encodings import AnyEncoding, Encoding, character, draws_nulls
-from synth_engine.encodings.categorical import CategoricalEncoding
-from synth_engine.encodings.character import CharacterEncoding
-from synth_engine.encodings.lat_long import LatLongEncoding
-from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
-from tests.encodings.columns import FITTERS, TYPES, accepted, columns, fit
+from synth_engine.encodings import AnyEncoding, Encoding, draws_nulls
+from tests.encodings.columns import FITTERS, TYPES, accepted, columns, fit, reserved
 
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
 
@@ -38,14 +34,6 @@ def fitted(data, by):
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
-
-
-def reserved(encoding: Encoding, codes: np.ndarray) -> np.ndarray:
-    """Rows of null and rare."""
-    if isinstance(encoding, CharacterEncoding):
-        return (codes[:, 0] == character.NULL_CODE) | (codes == character.RARE_CODE).any(axis=1)
-    has_rare = isinstance(encoding, CategoricalEncoding | NumericDiscreteEncoding | LatLongEncoding)
-    return codes[:, 0] <= (1 if has_rare else 0)
 
 
 def is_null(values: pa.Array) -> np.ndarray:

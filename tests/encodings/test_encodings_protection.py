@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import fitter
+from synth_engine.encodings.alphabets import NEAR
 from synth_engine.encodings.calendar import first_days, units_per_day
-from synth_engine.encodings.character import NEAR, CharacterEncoding
+from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.text_form import to_text
 from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
@@ -124,7 +125,7 @@ def test_neither_the_characters_nor_the_length_of_a_planted_name_are_in_the_json
         assert len(encoding["positions"]) <= 11
         shown = {character for position in encoding["positions"] for character in position["characters"]}
         assert shown == set("aeinorst")
-        assert not any(position["has_rare"] for position in encoding["positions"])
+        assert secret not in encoding["atoms"]
 
 
 def test_a_planted_character_at_one_place_is_in_no_alphabet():
@@ -134,7 +135,7 @@ def test_a_planted_character_at_one_place_is_in_no_alphabet():
         for seed in range(5):
             positions = fit(fitter(Kind.AUTO), column, seed=seed).positions
             assert ["".join(position.characters) for position in positions] == ["A", "B", "-", *["0123456789"] * 4]
-            assert not any(position.may_end or position.has_rare for position in positions)
+            assert not any(position.may_end for position in positions)
 
 
 @pytest.mark.parametrize("secret", ["-77.8463,166.6683", "47.123,15.5", "89.9999,-179.9999", "48.200001,16.300001"])
@@ -199,22 +200,22 @@ def test_every_kept_value_is_held_by_enough_entities(kind, data):
 
 @settings(max_examples=50)
 @given(data=st.data())
-def test_every_character_is_held_near_its_place_by_enough_entities(data):
+def test_every_atom_and_every_character_near_its_place_is_held_by_enough_entities(data):
     by = fitter(Kind.TABULAR_CHARACTER)
     column, entities = data.draw(held(by))
     encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(), rng())
+    assert isinstance(encoding, CharacterEncoding)
     holders = holders_of(by, column, entities)
+    for atom in encoding.atoms:
+        assert len(holders.pop(atom)) >= MINIMUM_ENTITIES  # what follows is of those that are left: the spelled ones
 
     def number(texts: list[str]) -> int:
         return len(set().union(*(holders[text] for text in texts)))
 
-    assert isinstance(encoding, CharacterEncoding)
     for place, position in enumerate(encoding.positions):
         near = {text: text[max(place - NEAR, 0) : place + NEAR + 1] for text in holders}
         for one in position.characters:
             assert number([text for text in holders if one in near[text]]) >= MINIMUM_ENTITIES
-        rare = [text for text in holders if len(text) > place and text[place] not in position.characters]
-        assert not position.has_rare or number(rare) >= MINIMUM_ENTITIES
         assert not position.may_end or number([text for text in holders if len(text) <= place]) >= MINIMUM_ENTITIES
     length = len(encoding.positions)
     assert length <= 1 or number([text for text in holders if len(text) >= length]) >= MINIMUM_ENTITIES

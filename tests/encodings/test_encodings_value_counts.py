@@ -115,3 +115,18 @@ def test_equal_numbers_are_one_value_however_they_are_written():
     for by in FITTERS:
         counts = by.summarise(pa.array([0.0, -0.0, float("nan"), None])) if by.accepts(pa.float64()) else None
         assert counts is None or (len(counts.values), counts.null_rows) == (1, 2)
+
+
+@given(case=counted(), data=st.data())
+def test_a_part_of_the_values_counts_nobody_twice(case, data):
+    """Their rows and holders are exact; of smallest and largest values no more are known than there are holders."""
+    by, column, entities = case
+    counts = by.summarise(column, np.array(entities, np.int64))
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(counts.values), max_size=len(counts.values))), bool)
+    part = counts.where(keep)
+    assert to_text(part.values).to_pylist() == to_text(counts.values.filter(pa.array(keep))).to_pylist()
+    assert (part.rows.tolist(), part.entities.tolist()) == (counts.rows[keep].tolist(), counts.entities[keep].tolist())
+    assert (part.lowest <= part.entities).all()
+    assert (part.highest <= part.entities).all()
+    flat = by.summarise(column).where(keep[: len(by.summarise(column).values)])
+    assert flat.entities is flat.lowest is flat.highest

@@ -108,11 +108,13 @@ def test_texts_in_the_encodings_table():
     columns = {
         "code": encoding(pa.array([f"A-{n}" for n in range(100, 300)]), ModelEncodingType.TABULAR_CHARACTER),
         "name": encoding(pa.array([f"{n * 123_456_789 % 10**12:012}" for n in range(1_000)]), ModelEncodingType.AUTO),
+        "first": encoding(pa.array(["Ann", "Zoe"] * 50 + [f"A-{n}" for n in range(100, 300)]), ModelEncodingType.AUTO),
         "place": encoding(pa.array([*places, "0,0"]), ModelEncodingType.TABULAR_LAT_LONG),
     }
     found = records(columns)
     assert found["code"]["kept"] == "5 positions"
-    assert found["code"]["rare"] == "none"
+    assert found["code"]["rare"] == "spelled"
+    assert found["first"]["kept"] == "2 atoms, 5 positions"
     assert found["name"]["encoding"] == "CHARACTER"
     assert found["name"]["cardinalities"] == "12 sub-columns, 148 codes"
     assert found["place"]["kept"].endswith(" cells")
