@@ -86,7 +86,7 @@ class DatetimeEncoding(Encoding):
         threshold = protection.threshold(rng)
         below_ms = bool(counts.lowest[counts.values.to_numpy() % units_per_ms(dtype) != 0].sum() >= threshold)
         parts = list(TIME_PARTS) if below_ms else _parts_in_use(in_ms, counts, threshold)
-        low, high = bounds[0] * DAY_MS, bounds[1] * DAY_MS + (DAY_MS - 1 if parts else 0)
+        low, high = bounds[0] * DAY_MS, bounds[1] * DAY_MS + (DAY_MS - TIME_PARTS[parts[-1]][0] if parts else 0)
         if not protection.enabled:
             low, high = int(in_ms[0]), int(in_ms[-1])
         return cls(

@@ -213,3 +213,13 @@ def test_protected_ends_are_firsts_of_a_year_or_a_month():
     encoding = fit(DATETIME, column)
     for end in (encoding.low, encoding.high):
         assert dt.date.fromordinal(EPOCH + end // 86_400_000).day == 1
+
+
+def test_an_end_of_the_range_is_no_finer_than_the_dates():
+    """Or else everything after the last day that may be shown would end in the same telling 23:59:59.999."""
+    seconds = 1_700_000_000 + 97 * np.arange(5_000)
+    column = pa.array(seconds).cast(pa.timestamp("s")).cast(pa.timestamp("ms"))
+    encoding = fit(DATETIME, column)
+    assert encoding.time_parts == ["hour", "minute", "second"]
+    codes = np.tile([size - 1 for size in encoding.cardinalities.values()], (1, 1))
+    assert encoding.decode(codes, rng()).cast(pa.int64())[0].as_py() % 1_000 == 0
