@@ -88,7 +88,7 @@ def test_alphabets_are_found_in_bounded_memory():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(encoding.positions) == MAX_POSITIONS
-    assert peak < 4 * MAX_POSITIONS * n_texts + 30e6
+    assert peak < 2 * MAX_POSITIONS * n_texts + 25e6
 
 
 def test_bytes_that_are_no_text_are_refused():
