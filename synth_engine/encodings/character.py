@@ -169,7 +169,7 @@ class CharacterEncoding(Encoding):
         """Code points of spelled texts, given the codes of the drawn places."""
         points = np.full((len(codes), len(self.positions)), END, np.uint32)
         sizes = [N_RESERVED + len(self.positions[place].characters) for place in self._drawn]
-        drawn = iter(_without_rare(codes, sizes, rng).T)
+        drawn = iter(_without_rare(codes[:, : len(sizes)], sizes, rng).T)
         for place, position in enumerate(self.positions):
             characters = points_of(position.characters)
             if place in self._drawn:
