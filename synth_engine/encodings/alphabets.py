@@ -25,8 +25,8 @@ MAX_RARE_SHARE = 0.005
 NEAR = 2
 # Texts are cut where fewer than this share of those that are long enough have a character that may be shown.
 MIN_KEPT_SHARE = 0.5
-# Texts that are looked at together: their code points take 16 MiB at most.
-CHUNK = 2**16
+# Texts that are looked at together: their code points take 4 MiB at most.
+CHUNK = 2**14
 
 Numbers = npt.NDArray[Any]
 
@@ -132,7 +132,8 @@ def _position(points: CodePoints, numbers: Numbers, place: int, counts: ValueCou
     may_end = bool(keep[is_end].any())
     votes = added_up(counts.lowest, here, len(points))
     if votes[~keep & ~is_end].sum() > MAX_RARE_SHARE * votes.sum():
-        near = np.sort(numbers[max(place - NEAR, 0) : place + NEAR + 1].T.astype(np.int32), axis=1)
-        near[:, 1:][near[:, 1:] == near[:, :-1]] = -1
-        keep |= surely_held(counts, near, len(points)) >= threshold
+        near = numbers[max(place - NEAR, 0) : place + NEAR + 1].astype(np.int32)
+        near.sort(axis=0)
+        near[1:][near[1:] == near[:-1]] = -1
+        keep |= surely_held(counts, near.T, len(points)) >= threshold
     return Position(characters=[chr(point) for point in points[keep & ~is_end]], may_end=may_end)

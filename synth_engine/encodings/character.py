@@ -74,7 +74,8 @@ class CharacterEncoding(Encoding):
         """Choose atoms, then lengths and alphabets for what is left."""
         has_nulls = has_protected_nulls(counts, protection, rng)
         is_atom = _popular(counts, protection.threshold(rng))
-        positions = find_positions(counts.where(~is_atom), protection, rng)
+        spelled = counts.where(~is_atom) if is_atom.any() else counts  # without a copy of all texts, if possible
+        positions = find_positions(spelled, protection, rng)
         atoms = counts.values.filter(pa.array(is_atom)).to_pylist()
         return cls(dtype=dtype, has_nulls=has_nulls, positions=positions, atoms=atoms)
 
@@ -168,7 +169,7 @@ class CharacterEncoding(Encoding):
         """Code points of spelled texts, given the codes of the drawn places."""
         points = np.full((len(codes), len(self.positions)), END, np.uint32)
         sizes = [N_RESERVED + len(self.positions[place].characters) for place in self._drawn]
-        drawn = iter(_without_rare(codes, sizes, rng).T)
+        drawn = iter(_without_rare(codes[:, : len(sizes)], sizes, rng).T)
         for place, position in enumerate(self.positions):
             characters = points_of(position.characters)
             if place in self._drawn:

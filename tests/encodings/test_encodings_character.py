@@ -1,6 +1,4 @@
-"""What only characters have: atoms, code points, lengths, fixed places, rare characters, dictionaries."""
-
-import tracemalloc
+"""What only characters have: atoms, lengths, fixed places, rare characters, dictionaries."""
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth_engine.domain import InputError
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.domain import RareCategoryReplacementMethod as Replacement
 from synth_engine.encodings import fitter
-from synth_engine.encodings.alphabets import MAX_POSITIONS, Position, number_points
+from synth_engine.encodings.alphabets import MAX_POSITIONS, Position
 from synth_engine.encodings.character import (
     END_CODE,
     MAX_ATOMS,
@@ -22,8 +19,6 @@ from synth_engine.encodings.character import (
     SPELLED_CODE,
     CharacterEncoding,
 )
-from synth_engine.encodings.code_points import END, from_code_points, lengths_of, to_code_points
-from synth_engine.privacy import ValueProtection
 from tests.encodings.columns import TEXTS, fit
 
 CHARACTER = fitter(Kind.TABULAR_CHARACTER)
@@ -52,50 +47,6 @@ def round_trip(texts: list, dtype: pa.DataType = TEXT, *, enabled: bool = True) 
 def numbered(form: str, size: int = 300) -> list[str]:
     """Texts that differ, so that they are spelled."""
     return [form.format(number) for number in rng().permutation(size)]
-
-
-# --- code points ------------------------------------------------------------------------------------------------------
-
-
-@given(texts=st.lists(UNICODE | st.none()), width=st.integers(1, MAX_POSITIONS), start=st.integers(0, 3))
-def test_code_points_are_those_of_python(texts, width, start):
-    array = pa.array(texts, pa.large_string()).slice(start)
-    points = to_code_points(array, width)
-    assert lengths_of(array).tolist() == [len(text or "") for text in texts[start:]]
-    for row, text in zip(points.tolist(), texts[start:], strict=True):
-        wanted = [ord(character) for character in (text or "")[:width]]
-        assert row == wanted + [END] * (width - len(wanted))
-    assert from_code_points(points).to_pylist() == [(text or "")[:width] for text in texts[start:]]
-
-
-@given(texts=st.lists(UNICODE), width=st.integers(0, 9), chunk=st.integers(1, 5))
-def test_texts_looked_at_in_chunks_have_the_same_numbers_as_all_at_once(texts, width, chunk):
-    array = pa.array(texts, pa.large_string())
-    found, numbers = number_points(array, width, chunk)
-    points = to_code_points(array, width)
-    assert found.tolist() == np.unique(points).tolist()
-    assert numbers.shape == (width, len(texts))
-    assert (found[numbers] == points.T).all()
-
-
-def test_alphabets_are_found_in_bounded_memory():
-    """Not in that of all code points of all texts, which would be eight bytes for each."""
-    n_texts = 150_000
-    texts = pa.array([f"{number:064}" for number in range(n_texts)], pa.large_string())
-    counts = CHARACTER.summarise(texts)
-    tracemalloc.start()
-    encoding = CHARACTER.fit(counts, TEXT, ValueProtection(), rng())
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert len(encoding.positions) == MAX_POSITIONS
-    assert peak < 4 * MAX_POSITIONS * n_texts + 30e6
-
-
-def test_bytes_that_are_no_text_are_refused():
-    for octets in (b"\xff\xfe\xfd", b"\xed\xa0\x80"):
-        broken = pa.LargeStringArray.from_buffers(1, pa.py_buffer(np.array([0, 3])), pa.py_buffer(octets))
-        with pytest.raises(InputError, match="expected text in UTF-8"):
-            to_code_points(broken, 3)
 
 
 # --- texts come back --------------------------------------------------------------------------------------------------
@@ -293,7 +244,8 @@ def test_where_nothing_may_be_shown_all_is_null():
     encoding = fitted([chr(0x4E00 + place) for place in range(200)])
     assert not encoding.positions
     assert encoding.never_drawn(Replacement.constant) == {"p0": [RARE_CODE, END_CODE]}
-    assert encoding.decode(np.array([[NULL_CODE]], np.int32), rng()).to_pylist() == [None]
+    codes = np.array([[NULL_CODE], [RARE_CODE], [END_CODE]], np.int32)
+    assert encoding.decode(codes, rng()).to_pylist() == [None, "", ""]
 
 
 # --- dictionaries -----------------------------------------------------------------------------------------------------
