@@ -15,9 +15,10 @@ from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
 from synth_engine.encodings.holders import added_up, surely_held
 from synth_engine.encodings.numeric import null_mask
+from synth_engine.encodings.released_characters import release_characters
 from synth_engine.encodings.text_form import from_text, is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 NULL_CODE, RARE_CODE, END_CODE = 0, 1, 2
 N_RESERVED = 3
@@ -91,6 +92,11 @@ class CharacterEncoding(Encoding):
         if pa.types.is_dictionary(values.type):
             return values.dictionary.cast(pa.large_string()).take(values.indices)
         return values.cast(pa.large_string())
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Popular texts, and made-up ones with the lengths and characters of the others."""
+        return release_characters(counts, budget)
 
     @classmethod
     def fit(
