@@ -1,6 +1,6 @@
 """AUTO for text: chooses among coordinates, characters and categories by the values."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -75,8 +75,10 @@ class TextAuto:
         Guarantees: (ε, δ)-differential privacy with the budget's ε and δ, by sequential composition of three questions:
         what kind of texts there are, how many entities share theirs, and those of the chosen encoding.
         """
-        chosen = _choose(counts, budget)
+        chosen, n_texts = _choose(counts, budget)
         released = chosen.release(counts, dtype, budget.part(1 - _KINDS - _SHARED, delta_share=1.0))
+        if len(released.values) == 0:  # all are rare ones then, which no other encoding can say
+            chosen, released = CategoricalEncoding, replace(released, hidden_entities=n_texts)
         return ChosenCounts(**{each.name: getattr(released, each.name) for each in fields(ValueCounts)}, chosen=chosen)
 
     @classmethod
@@ -119,8 +121,8 @@ def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
     return bool(characters.positions) and is_short and _share(counts, is_whole) >= MIN_WHOLE_SHARE
 
 
-def _choose(counts: ValueCounts, budget: Budget) -> type[Encoding]:
-    """The best suited encoding, by noisy counts.
+def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
+    """The best suited encoding, by noisy counts, and how many entities have a text if that is noticeable.
 
     How many share their text is not counted with a threshold, which one entity more could lift all holders of a text
     over: of each text those beyond `_SHARING` are counted, and one entity more changes that by one at most.
@@ -129,13 +131,15 @@ def _choose(counts: ValueCounts, budget: Budget) -> type[Encoding]:
     is_place, is_short = _is_place(counts), lengths_of(counts.values) <= MAX_SUB_COLUMNS
     kinds = [of_value[is_place], of_value[~is_place & is_short], of_value[~is_place & ~is_short]]
     exact = np.array([*(of_kind.sum() for of_kind in kinds), of_null], np.int64)
-    noisy, _ = budget.histogram(exact, _KINDS, "coordinates, short and long texts, nulls")
+    noisy, mechanism = budget.histogram(exact, _KINDS, "coordinates, short and long texts, nulls")
     beyond = np.array([np.maximum(of_value - _SHARING, 0).sum()], np.int64)
     shared, _ = budget.histogram(beyond, _SHARED, "entities whose text many share")
     places, short, long = noisy[:3].clip(0).tolist()
     total = places + short + long
-    if places >= MIN_PLACE_SHARE * total > 0:
-        return LatLongEncoding
+    if total <= 3 * mechanism.noise_bound(3):
+        return CategoricalEncoding, 0
+    if places >= MIN_PLACE_SHARE * total:
+        return LatLongEncoding, total
     if shared[0] < MIN_COMMON_SHARE * total and places + short >= MIN_WHOLE_SHARE * total:
-        return CharacterEncoding
-    return CategoricalEncoding
+        return CharacterEncoding, total
+    return CategoricalEncoding, total
