@@ -84,10 +84,19 @@ class Occupancy:
         return inside
 
 
-def between_ends(counts: Counts, mechanism: NoisyHistogram) -> Mask:
-    """What lies between the places where counts, added up from either end, first exceed what noise adds up to."""
-    of_sum = NOTICEABLE * standard_deviation(mechanism.epsilon) * np.sqrt(np.arange(1, len(counts) + 1))
-    bound = np.maximum(of_sum, mechanism.noise_bound(len(counts), failure=0.01))
+def between_ends(
+    counts: Counts, mechanism: NoisyHistogram, deviations: float = NOTICEABLE, failure: float = 0.01
+) -> Mask:
+    """What lies between the places where counts, added up from either end, first exceed what noise adds up to.
+
+    Args:
+        counts: Noisy counts, in order.
+        mechanism: What gave them.
+        deviations: Standard deviations of its noise that a sum must exceed.
+        failure: Probability that a single count of nobody may exceed the bound.
+    """
+    of_sum = deviations * standard_deviation(mechanism.epsilon) * np.sqrt(np.arange(1, len(counts) + 1))
+    bound = np.maximum(of_sum, mechanism.noise_bound(len(counts), failure))
     kept = np.ones(len(counts), np.bool_)
     for order in (slice(None), slice(None, None, -1)):
         kept[order] &= np.maximum.accumulate(np.cumsum(counts[order]) > bound)

@@ -17,7 +17,7 @@ from synth_engine.encodings.coordinates import Coordinates
 from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.text_form import is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import MINIMUM_ENTITIES, RANDOM_EXTRA, Budget, ValueProtection
+from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
 
 # Categories suit a column if at least this share of the entities have one that is common.
 MIN_COMMON_SHARE = 0.5
@@ -29,8 +29,8 @@ MIN_PLACE_SHARE = 0.95
 MIN_WHOLE_SHARE = 0.9
 # Sub-columns that characters may cost: enough for names, e-mail addresses and most kinds of numbers with letters.
 MAX_SUB_COLUMNS = 48
-# Differential privacy counts of each text the entities beyond so many; as many as thresholds ask for at most.
-_SHARING = MINIMUM_ENTITIES + RANDOM_EXTRA
+# Differential privacy counts of each text the entities beyond so many, for it is common from one more on.
+_SHARING = MINIMUM_ENTITIES - 1
 # Shares of a budget that the choice may spend.
 _KINDS, _SHARED = 0.05, 0.05
 
