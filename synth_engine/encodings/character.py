@@ -15,9 +15,10 @@ from synth_engine.encodings.alphabets import Position, find_positions, points_of
 from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
 from synth_engine.encodings.numeric import null_mask
+from synth_engine.encodings.released_characters import release_characters
 from synth_engine.encodings.text_form import from_text, is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
 
 # Of the sub-column of texts.
 SPELLED_CODE = 1
@@ -66,6 +67,11 @@ class CharacterEncoding(Encoding):
         if pa.types.is_dictionary(values.type):
             return values.dictionary.cast(pa.large_string()).take(values.indices)
         return values.cast(pa.large_string())
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Popular texts, and made-up ones with the lengths and characters of the others."""
+        return release_characters(counts, budget)
 
     @classmethod
     def fit(

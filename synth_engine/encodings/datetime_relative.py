@@ -1,7 +1,7 @@
 """TABULAR_DATETIME_RELATIVE: draws a sequence's first date part by part, then the time that passes between events."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
 
@@ -16,7 +16,7 @@ from synth_engine.encodings.datetime import DatetimeEncoding
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import ValueProtection
+from synth_engine.privacy import Budget, ValueProtection
 
 NULL, DATE, INTERVAL = range(3)
 KINDS = 3
@@ -84,6 +84,17 @@ class DatetimeRelativeEncoding(Encoding):
         intervals = pa.array(_intervals(units)[~events.is_first])
         owners = entities[events.is_present][~events.is_first]
         return replace(counts, intervals=NumericBinnedEncoding.summarise(intervals, owners))
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Dates and intervals, with half of the budget each; of both an entity stands for one."""
+        between = counts.intervals if isinstance(counts, RelativeCounts) else None
+        if between is None:
+            return DatetimeEncoding.release(counts, dtype, budget)
+        dates = DatetimeEncoding.release(counts, dtype, budget.part(0.5, delta_share=0.0))
+        intervals = NumericBinnedEncoding.release(between, pa.int64(), budget.part(0.5, delta_share=1.0))
+        shown = {each.name: getattr(dates, each.name) for each in fields(ValueCounts)}
+        return RelativeCounts(**shown, intervals=intervals)
 
     @classmethod
     def fit(

@@ -30,9 +30,10 @@ from synth_engine.encodings.coordinates import (
 )
 from synth_engine.encodings.holders import surely_held
 from synth_engine.encodings.quad_tree import POSITION_LEVELS, Cell, Morton, QuadTree, interleave, separate
+from synth_engine.encodings.released_places import release_places
 from synth_engine.encodings.text_form import from_text, is_text
 from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import ENOUGH_ENTITIES, ValueProtection
+from synth_engine.privacy import ENOUGH_ENTITIES, Budget, ValueProtection
 
 RARE_CODE, NULL_CODE = 0, 1
 N_RESERVED = 2
@@ -72,6 +73,11 @@ class LatLongEncoding(Encoding):
         """The texts that are places, as ``large_string``; the others become null."""
         texts = values.cast(pa.large_string())
         return pc.if_else(pa.array(Coordinates.of(texts).is_place), texts, pa.scalar(None, pa.large_string()))
+
+    @classmethod
+    def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
+        """Popular places, and squares that are finer where many entities are."""
+        return release_places(counts, budget)
 
     @classmethod
     def fit(

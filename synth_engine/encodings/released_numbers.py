@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from synth_engine.encodings.number_line import ROOT_BITS, Keys, NumberLine, numbers_at
+from synth_engine.encodings.number_line import ROOT_BITS, NumberLine, numbers_at
+from synth_engine.encodings.occupancy import Cells, Occupancy, between_ends
 from synth_engine.encodings.released_values import noisy_counts
-from synth_engine.encodings.value_counts import Counts, Mask, ValueCounts
-from synth_engine.privacy import Budget, NoisyHistogram, standard_deviation
+from synth_engine.encodings.value_counts import Mask, ValueCounts
+from synth_engine.privacy import Budget
 
-# Into how many parts a cell is cut at most in a round, as a power of two.
-MAX_CUT_BITS = 6
 # A part of a cell is to have so many times the standard deviation of its noise, and no fewer than this share of all.
 # What is beside a power of two in use needs less to be noticed: so few are tested that noise rarely passes for people.
 _NEIGHBOURS = 4
-# Standard deviations of noise that a sum must exceed to be people.
-_NOTICEABLE = 3
 _WORTH_NOISE = 2.0
 _WORTH_SHARE = 1 / 128
 # Numbers that stand for all cells together; enough for the finest bins at the tails.
@@ -48,18 +45,6 @@ WITH_POPULAR = Shares(steps=0.08, popular=0.3, roots=0.3, cuts=(0.16, 0.16))
 RANGES_ONLY = Shares(steps=0.1, popular=0.0, roots=0.4, cuts=(0.25, 0.25), trims=True)
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """Ranges of keys and the noisy number of entities in each; ascending."""
-
-    starts: Keys
-    bits: Counts
-    counts: Counts
-
-    def where(self, keep: Any) -> "_Cells":
-        return _Cells(self.starts[keep], self.bits[keep], self.counts[keep])
-
-
 def release_numbers(
     counts: ValueCounts, line: NumberLine, budget: Budget, shares: Shares = WITH_POPULAR
 ) -> ValueCounts:
@@ -82,7 +67,7 @@ def release_numbers(
     if shares.popular:
         popular, _ = budget.stable_histogram(of_value, shares.popular, "popular numbers")
     rest = np.where(popular > 0, 0, of_value)
-    cells, unnoticed = _Occupancy(line.keys(counts.values), rest).cells(line, budget, shares)
+    cells, unnoticed = _cells(Occupancy(line.keys(counts.values), rest), line, budget, shares)
     shown = popular > 0
     summary = noisy_counts(counts.values.filter(pa.array(shown)), popular[shown], nulls, hidden_entities=unnoticed)
     return summary.merge(_spread(cells, line, step, counts.values.type))
@@ -100,54 +85,19 @@ def _step_and_nulls(counts: ValueCounts, line: NumberLine, budget: Budget, share
     return step, nulls if nulls > mechanism.noise_bound(1) else 0
 
 
-class _Occupancy:
-    """How many entities are in ranges of keys; exact, hence sensitive."""
-
-    def __init__(self, keys: Keys, counts: Counts) -> None:
-        self._keys = keys
-        self._below = np.concatenate([[0], np.cumsum(counts)])
-
-    def cells(self, line: NumberLine, budget: Budget, shares: Shares) -> tuple[_Cells, int]:
-        """Powers of two that noticeably many are in, cut in rounds; and how many entities go unnoticed in others."""
-        bits = np.full(len(line.roots), ROOT_BITS)
-        noisy, mechanism = budget.histogram(self._inside(line.roots, bits), shares.roots, "powers of two")
-        noticeable = mechanism.noise_bound(_NEIGHBOURS)
-        is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy)))
-        cells = _Cells(line.roots, bits, noisy).where(is_in_use)
-        for share in shares.cuts:
-            cells, mechanism = self._cut(cells, budget, share)
-            if shares.trims:
-                cells = cells.where(_between_ends(cells.counts, mechanism))
-        return cells, noticeable
-
-    def _cut(self, cells: _Cells, budget: Budget, share: float) -> tuple[_Cells, NoisyHistogram]:
-        """Cut cells into as many equal parts as their noisy counts are worth, and count again."""
+def _cells(occupancy: Occupancy, line: NumberLine, budget: Budget, shares: Shares) -> tuple[Cells, int]:
+    """Powers of two that noticeably many are in, cut in rounds; and how many entities go unnoticed in others."""
+    bits = np.full(len(line.roots), ROOT_BITS)
+    noisy, mechanism = budget.histogram(occupancy.inside(line.roots, bits), shares.roots, "powers of two")
+    noticeable = mechanism.noise_bound(_NEIGHBOURS)
+    is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy)))
+    cells = Cells(line.roots, bits, noisy).where(is_in_use)
+    for share in shares.cuts:
         least = max(_WORTH_NOISE / (share * budget.epsilon), _WORTH_SHARE * budget.records, 1.0)
-        worth = np.log2(np.maximum(cells.counts / least, 1)).astype(np.int64)
-        cut = np.minimum(np.minimum(worth, MAX_CUT_BITS), cells.bits)
-        parts = 1 << cut
-        bits = np.repeat(cells.bits - cut, parts)
-        place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-        starts = np.repeat(cells.starts, parts) + (place << bits).astype(np.uint64)
-        noisy, mechanism = budget.histogram(self._inside(starts, bits), share, "parts of these")
-        return _Cells(starts, bits, noisy), mechanism
-
-    def _inside(self, starts: Keys, bits: Counts) -> Counts:
-        ends = starts + (np.uint64(1) << bits.astype(np.uint64))
-        inside: Counts = (
-            self._below[np.searchsorted(self._keys, ends)] - self._below[np.searchsorted(self._keys, starts)]
-        )
-        return inside
-
-
-def _between_ends(counts: Counts, mechanism: NoisyHistogram) -> Mask:
-    """What lies between the places where counts, added up from either end, first exceed what noise adds up to."""
-    of_sum = _NOTICEABLE * standard_deviation(mechanism.epsilon) * np.sqrt(np.arange(1, len(counts) + 1))
-    bound = np.maximum(of_sum, mechanism.noise_bound(len(counts), failure=0.01))
-    kept = np.ones(len(counts), np.bool_)
-    for order in (slice(None), slice(None, None, -1)):
-        kept[order] &= np.maximum.accumulate(np.cumsum(counts[order]) > bound)
-    return kept
+        cells, _, mechanism = occupancy.cut(cells, budget, share, least)
+        if shares.trims:
+            cells = cells.where(between_ends(cells.counts, mechanism))
+    return cells, noticeable
 
 
 def _connected(possible: Mask, certain: Mask) -> Mask:
@@ -156,7 +106,7 @@ def _connected(possible: Mask, certain: Mask) -> Mask:
     return possible & np.isin(run, run[certain])
 
 
-def _spread(cells: _Cells, line: NumberLine, step: int, dtype: pa.DataType) -> ValueCounts:
+def _spread(cells: Cells, line: NumberLine, step: int, dtype: pa.DataType) -> ValueCounts:
     """Every cell's entities on numbers that lie evenly in it."""
     total = max(int(cells.counts.clip(0).sum()), 1)
     points: list[Any] = []

@@ -1,5 +1,6 @@
 """AUTO for text: chooses among coordinates, characters and categories by the values."""
 
+from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,6 @@ from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.code_points import lengths_of
 from synth_engine.encodings.coordinates import Coordinates
 from synth_engine.encodings.lat_long import LatLongEncoding
-from synth_engine.encodings.released_values import release_values
 from synth_engine.encodings.text_form import is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
 from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
@@ -33,6 +33,21 @@ MIN_PLACE_SHARE = 0.95
 MIN_WHOLE_SHARE = 0.9
 # Sub-columns that characters may cost: enough for names, e-mail addresses and most kinds of numbers with letters.
 MAX_SUB_COLUMNS = 48
+# Differential privacy counts of each text the entities beyond so many, for it is common from one more on.
+_SHARING = MINIMUM_ENTITIES - 1
+# Shares of a budget that the choice may spend.
+_KINDS, _SHARED = 0.05, 0.05
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ChosenCounts(ValueCounts):
+    """A differentially private summary, and the encoding that it was made for.
+
+    Args:
+        chosen: One of the three.
+    """
+
+    chosen: type[Encoding]
 
 
 class TextAuto:
@@ -61,14 +76,24 @@ class TextAuto:
 
     @classmethod
     def release(cls, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
-        """Texts that many entities have: all that can be told without knowing which of the three it will be."""
-        return release_values(counts, budget)
+        """Choose by noisy counts, and release as the chosen encoding does; `fit` then keeps to that choice.
+
+        Guarantees: (ε, δ)-differential privacy with the budget's ε and δ, by sequential composition of three questions:
+        what kind of texts there are, how many entities share theirs, and those of the chosen encoding.
+        """
+        chosen, n_texts = _choose(counts, budget)
+        released = chosen.release(counts, dtype, budget.part(1 - _KINDS - _SHARED, delta_share=1.0))
+        if len(released.values) == 0:  # all are rare ones then, which no other encoding can say
+            chosen, released = CategoricalEncoding, replace(released, hidden_entities=n_texts)
+        return ChosenCounts(**{each.name: getattr(released, each.name) for each in fields(ValueCounts)}, chosen=chosen)
 
     @classmethod
     def fit(
         cls, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
     ) -> Encoding:
         """Fit the best suited of the three."""
+        if isinstance(counts, ChosenCounts):
+            return counts.chosen.fit(counts, dtype, protection, rng)
         categories = CategoricalEncoding.fit(counts, dtype, protection, rng)
         is_common = _is_in(counts.values, categories.categories) & (counts.entities >= MINIMUM_ENTITIES)
         are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
@@ -110,3 +135,27 @@ def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
     is_whole = lengths_of(spelled.values) <= len(characters.positions)
     is_short = len(characters.cardinalities) <= MAX_SUB_COLUMNS
     return bool(characters.positions) and is_short and _share(spelled, is_whole) >= MIN_WHOLE_SHARE
+
+
+def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
+    """The best suited encoding, by noisy counts, and how many entities have a text if that is noticeable.
+
+    How many share their text is not counted with a threshold, which one entity more could lift all holders of a text
+    over: of each text those beyond `_SHARING` are counted, and one entity more changes that by one at most.
+    """
+    of_value, of_null = counts.contributions
+    is_place, is_short = _is_place(counts), lengths_of(counts.values) <= MAX_SUB_COLUMNS
+    kinds = [of_value[is_place], of_value[~is_place & is_short], of_value[~is_place & ~is_short]]
+    exact = np.array([*(of_kind.sum() for of_kind in kinds), of_null], np.int64)
+    noisy, mechanism = budget.histogram(exact, _KINDS, "coordinates, short and long texts, nulls")
+    beyond = np.array([np.maximum(of_value - _SHARING, 0).sum()], np.int64)
+    shared, _ = budget.histogram(beyond, _SHARED, "entities whose text many share")
+    places, short, long = noisy[:3].clip(0).tolist()
+    total = places + short + long
+    if total <= 3 * mechanism.noise_bound(3):
+        return CategoricalEncoding, 0
+    if places >= MIN_PLACE_SHARE * total:
+        return LatLongEncoding, total
+    if shared[0] < MIN_COMMON_SHARE * total and places + short >= MIN_WHOLE_SHARE * total:
+        return CharacterEncoding, total
+    return CategoricalEncoding, total

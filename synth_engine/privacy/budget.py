@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from synth_engine.domain import InputError
-from synth_engine.privacy.mechanisms import NoisyHistogram, StableHistogram
+from synth_engine.privacy.mechanisms import NoisyHistogram, OpenHistogram, StableHistogram
 from synth_engine.privacy.noise import SMALLEST_EPSILON, Integers, NoiseSource, standard_deviation
 
 # Of the whole budget; the columns share the rest equally. Counts of records are large, so little is enough.
@@ -93,12 +93,37 @@ class Budget:
         self._record(mechanism, purpose, {"minimum": mechanism.minimum, "threshold": mechanism.threshold})
         return mechanism.release(counts, self._source), mechanism
 
+    def open_histogram(
+        self, known: Integers, others: Integers, share: float, purpose: str, delta_share: float = 1.0
+    ) -> tuple[Integers, Integers]:
+        """Noisy counts of known values and of others, zero for all that are not shown. An entity is in one cell."""
+        mechanism = OpenHistogram(
+            self._part("epsilon", share) * self.epsilon, self._part("delta", delta_share) * self.delta
+        )
+        self._record(mechanism, purpose, {"known": len(known), "threshold": mechanism.others.threshold})
+        return mechanism.release(known, others, self._source)
+
+    def part(self, share: float, delta_share: float) -> "Budget":
+        """A budget of its own out of this one, for a question that is many; what it spends is recorded here."""
+        part = Budget(
+            self._part("epsilon", share) * self.epsilon,
+            self._part("delta", delta_share) * self.delta if delta_share else 0.0,
+            self._source,
+            column=self._column,
+            records=self.records,
+            records_deviation=self.records_deviation,
+        )
+        part.spends = self.spends
+        return part
+
     def _part(self, what: str, share: float) -> float:
         assert 0 < share <= self._left[what] + _ROUNDING, f"{what}: {share} asked for, {self._left[what]} left"
         self._left[what] -= share
         return share
 
-    def _record(self, mechanism: NoisyHistogram | StableHistogram, purpose: str, parameters: dict[str, Any]) -> None:
+    def _record(
+        self, mechanism: NoisyHistogram | StableHistogram | OpenHistogram, purpose: str, parameters: dict[str, Any]
+    ) -> None:
         self.spends.append(
             Spend(
                 mechanism=mechanism.name,

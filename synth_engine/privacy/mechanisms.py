@@ -75,3 +75,29 @@ class StableHistogram:
         shown = np.zeros(len(counts), np.int64)
         shown[candidates] = np.where(noisy >= self.threshold, noisy, 0)
         return shown
+
+
+@dataclass(frozen=True)
+class OpenHistogram:
+    """Counts of values, some known beforehand, such as the letters of ASCII, and some from the data alone.
+
+    Formal guarantees: (ε, δ)-differential privacy. Proof: an entity adds to the count of one value, which is either
+    known or not. So it changes the answer of one of two mechanisms that are (ε, δ)-differentially private, and the
+    other's not at all: parallel composition (McSherry, "Privacy integrated queries", 2009).
+    """
+
+    name: ClassVar[str] = "discrete Laplace histogram of known values, stability-based of others"
+    epsilon: float
+    delta: float
+
+    @property
+    def others(self) -> StableHistogram:
+        """The mechanism of values that are not known."""
+        return StableHistogram(self.epsilon, self.delta)
+
+    def release(self, known: Integers, others: Integers, source: NoiseSource) -> tuple[Integers, Integers]:
+        """Noisy counts of known values that are clearly there, and of others past the threshold; zero for the rest."""
+        mechanism = NoisyHistogram(self.epsilon)
+        noisy = mechanism.release(known, source)
+        shown = np.where(noisy > mechanism.noise_bound(len(known)), noisy, 0)
+        return shown, self.others.release(others, source)

@@ -70,6 +70,20 @@ def _seconds(rng: np.random.Generator) -> list[Any]:
     return (rng.integers(_day("2005-01-01") * 86_400, _day("2020-01-01") * 86_400, N_ROWS) * 1_000).tolist()
 
 
+def _texts(form: str) -> Many:
+    """Texts that are all different, of letters and digits."""
+    return lambda rng: [form.format("".join(rng.choice(list("bcdefg"), 6)), row) for row in range(N_ROWS)]
+
+
+def _places(rng: np.random.Generator) -> list[Any]:
+    return [f"{north:.4f},{east:.4f}" for north, east in rng.normal([48.2, 16.4], 0.5, (N_ROWS, 2))]
+
+
+def _squares(row: int, column: int) -> tuple[str, ...]:
+    """Ends of the cells around a place, but for those of a continent's size."""
+    return tuple(f"{level}, {row >> level}, {column >> level} ]" for level in range(18))
+
+
 PLANTS = [
     Plant("category", pa.string(), _chosen("red", "green", None), "Zoë Æsop-Quux", ("Zoë", "Æsop", "Quux", "\\u00eb")),
     Plant(
@@ -98,7 +112,24 @@ PLANTS = [
     ),
     Plant("precise", pa.timestamp("ms"), lambda rng: [day * 86_400_000 for day in _DAYS(rng)], 86_399_987, ('"ms"',)),
     Plant("missing", pa.int64(), _whole(0, 90), None, ()),
+    Plant("name", pa.string(), _texts("{0}"), "Þórquux", ("Þ", "ó", "Þórquux"), "TABULAR_CHARACTER"),
+    Plant("code", pa.string(), _texts("{0}-{1:04}"), "Ðaß", ("Ð", "ß", "Ðaß")),
+    Plant("where", pa.string(), _places, "-33.8568,151.2153", _squares(561_432, 3_312_153), "TABULAR_LAT_LONG"),
+    Plant("there", pa.string(), _places, "-22.9519,-43.2105", _squares(670_481, 1_367_895)),
 ]
+
+# Of the events of a subject: their number, and the first date and the intervals of the one who holds the secrets.
+N_EVENTS = 1_729
+_LENGTHS = Plant("number of events", pa.int64(), _whole(1, 4), N_EVENTS, (f'"max": {N_EVENTS}',))
+VISITED = Plant(
+    "visited",
+    pa.date32(),
+    _whole(5, 30),
+    _day("2243-10-23"),
+    ("2243,", "27961"),
+    "TABULAR_DATETIME_RELATIVE",
+)
+RELATED_PLANTS = [*PLANTS, _LENGTHS, VISITED]
 
 
 def table(with_secrets: bool = True) -> pa.Table:
@@ -106,9 +137,22 @@ def table(with_secrets: bool = True) -> pa.Table:
     return pa.table({plant.name: plant.column(with_secrets) for plant in PLANTS})
 
 
-def encoding_types() -> dict[str, str]:
+def related() -> tuple[pa.Table, pa.Table]:
+    """Events and their subjects; who holds the secrets has them in both tables, and in very many rows."""
+    subjects = table()
+    rng = np.random.default_rng(0)
+    lengths = np.append(rng.integers(1, 4, N_ROWS - 1), N_EVENTS)
+    owner = np.repeat(np.arange(N_ROWS), lengths)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    days = _day("2015-01-01") + owner % 365 + number * rng.integers(5, 30, len(owner))
+    days[-N_EVENTS:] = VISITED.secret - 27_961 * (np.arange(N_EVENTS)[::-1] % 2)
+    events = subjects.take(pa.array(owner)).append_column("visited", pa.array(days, pa.int32()).cast(pa.date32()))
+    return events.append_column("owner", pa.array(owner)), subjects.append_column("id", pa.array(np.arange(N_ROWS)))
+
+
+def encoding_types(plants: list[Plant] = PLANTS) -> dict[str, str]:
     """How the columns are to be encoded."""
-    return {plant.name: plant.encoding for plant in PLANTS}
+    return {plant.name: plant.encoding for plant in plants}
 
 
 def shareable(root: str) -> dict[str, bytes]:
@@ -118,9 +162,9 @@ def shareable(root: str) -> dict[str, bytes]:
 
 def found(files: dict[str, bytes]) -> set[str]:
     """Names of the plants of which files tell. Digits inside hashes and encoded schemas are none."""
-    text = "\n".join(data.decode(errors="replace") for data in files.values())
+    text = re.sub(r"\s+", " ", "\n".join(data.decode(errors="replace") for data in files.values()))
     return {
         plant.name
-        for plant in PLANTS
+        for plant in RELATED_PLANTS
         if any(re.search(rf"(?<![0-9A-Za-z+/=]){re.escape(trace)}(?![a-z+/=])", text) for trace in plant.traces)
     }

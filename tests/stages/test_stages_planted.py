@@ -8,7 +8,17 @@ import pytest
 from synth_engine import analyze, encode, split
 from synth_engine.workspace import Artefact, Workspace
 from synth_engine.workspace.storage import folder_names
-from tests.stages.plants import PLANTS, encoding_types, found, shareable, table
+from tests.stages.plants import (
+    PLANTS,
+    RELATED_PLANTS,
+    VISITED,
+    Plant,
+    encoding_types,
+    found,
+    related,
+    shareable,
+    table,
+)
 from tests.stages.processes import killed_at
 
 PROTECTIONS: dict[str, dict[str, Any]] = {
@@ -19,12 +29,29 @@ PROTECTIONS: dict[str, dict[str, Any]] = {
 by_protection = pytest.mark.parametrize("options", PROTECTIONS.values(), ids=PROTECTIONS)
 
 
-@pytest.fixture
-def root(tmp_path) -> str:
-    """A workspace in which the plants were split."""
-    place = str(tmp_path / "ws")
-    split(table(), tgt_encoding_types=encoding_types(), n_partitions=2, workspace_dir=place)
+def planted(place: str, tables: str) -> str:
+    """A workspace in which the plants were split: in one table, or in events and their subjects."""
+    if tables == "flat":
+        split(table(), tgt_encoding_types=encoding_types(), n_partitions=2, workspace_dir=place)
+        return place
+    events, subjects = related()
+    split(
+        events,
+        ctx_data=subjects,
+        ctx_primary_key="id",
+        tgt_context_key="owner",
+        tgt_encoding_types=encoding_types([*PLANTS, VISITED]),
+        ctx_encoding_types=encoding_types(),
+        n_partitions=2,
+        workspace_dir=place,
+    )
     return place
+
+
+@pytest.fixture(params=["flat", "related"])
+def root(request, tmp_path) -> str:
+    """A workspace in which the plants were split."""
+    return planted(str(tmp_path / "ws"), request.param)
 
 
 @by_protection
@@ -40,12 +67,14 @@ def test_no_shareable_file_tells_of_a_plant(root: str, options: dict[str, Any], 
 def test_with_secure_noise_neither(root: str, options: dict[str, Any]):
     analyze(workspace_dir=root, **options)
     # By chance, noise can look like years, milliseconds or digits that are in use, whoever is there.
-    assert not found(shareable(root)) - {"seen", "born", "precise", "digits"}
+    assert not found(shareable(root)) - {"seen", "born", "precise", "digits", "visited"}
 
 
-def test_without_protection_every_plant_is_there_and_the_files_say_so(root: str):
+@pytest.mark.parametrize(("tables", "plants"), [("flat", PLANTS), ("related", RELATED_PLANTS)])
+def test_without_protection_every_plant_is_there_and_the_files_say_so(tmp_path, tables: str, plants: list[Plant]):
+    root = planted(str(tmp_path / "ws"), tables)
     analyze(value_protection=False, workspace_dir=root)
-    assert found(shareable(root)) == {plant.name for plant in PLANTS if plant.traces}
+    assert found(shareable(root)) == {plant.name for plant in plants if plant.traces}
     statistics = Workspace(root).read(Artefact.TGT_STATS).json("stats.json")
     assert statistics["value_protection"] is False
     assert statistics["differential_privacy"] is None

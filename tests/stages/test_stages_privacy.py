@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from synth_engine import analyze, encode, generate, split, train
+from synth_engine.demo import make_shop
 from synth_engine.domain import ArtefactError, DifferentialPrivacyConfig, InputError
 from synth_engine.workspace import Artefact, Workspace
 from synth_engine.workspace.ledger import FILE_NAME
@@ -47,6 +48,33 @@ def test_the_ledger_adds_up_to_the_epsilon_asked_for_and_no_more(root: str, epsi
         for name in ("city", "amount", "since")
     }
     assert len({round(value, 9) for value in of_column.values()}) == 1
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 10])
+def test_the_ledger_adds_up_over_both_tables_lengths_texts_and_relative_dates(tmp_path, epsilon: float):
+    shop = make_shop(500, seed=1)
+    place = str(tmp_path / "ws")
+    split(
+        shop.orders,
+        ctx_data=shop.customers,
+        ctx_primary_key="customer_id",
+        tgt_context_key="customer_id",
+        tgt_primary_key="order_id",
+        tgt_encoding_types={"ordered_at": "TABULAR_DATETIME_RELATIVE"},
+        workspace_dir=place,
+    )
+    analyze(differential_privacy=private(epsilon, delta=1e-4), workspace_dir=place)
+    entries = Workspace(place).ledger.entries()
+    assert math.fsum(entry.epsilon for entry in entries) == pytest.approx(epsilon, rel=1e-9)
+    assert entries[-1].cumulated_epsilon == pytest.approx(epsilon, rel=1e-9)
+    assert math.fsum(entry.delta for entry in entries) <= 0.5e-4 * (1 + 1e-9)
+    of_question = {
+        name: math.fsum(entry.epsilon for entry in entries if entry.column == name)
+        for name in {entry.column for entry in entries}
+    }
+    asked = {*shop.orders, "number of rows of a subject"} | {f"{name} (context)" for name in shop.customers}
+    assert set(of_question) == asked - {"customer_id", "customer_id (context)"} - {"order_id"} | {None}
+    assert len({round(value, 9) for name, value in of_question.items() if name is not None}) == 1
 
 
 def test_repeated_analyses_add_up(root: str):

@@ -1,0 +1,115 @@
+"""Differentially private summaries of categories, numbers and dates: what is shown of them, and what they keep."""
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synth_engine.domain import ModelEncodingType as Kind
+from synth_engine.encodings import fitter
+from synth_engine.encodings.number_line import number_line
+from synth_engine.encodings.released_numbers import release_numbers
+from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+from tests.encodings.columns import accepted, columns
+from tests.encodings.test_encodings_release import budget, fit_private, rng
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.TABULAR_CATEGORICAL, Kind.TABULAR_NUMERIC_DISCRETE])
+@settings(max_examples=30)
+@given(data=st.data())
+def test_a_value_shown_exactly_is_held_by_the_minimum(kind, data):
+    by = fitter(kind)
+    column = data.draw(columns(data.draw(st.sampled_from(accepted(by)))))
+    counts = by.summarise(column)
+    released = by.release(counts, column.type, budget(1e3, 0.4))
+    for value in released.values:
+        assert counts.contributions[0][pc.index(counts.values, value).as_py()] >= MINIMUM_ENTITIES
+
+
+def test_popular_numbers_are_shown_exactly_and_others_are_nobodys():
+    column = pa.array([1234.56] * 500 + [0.25] * 400 + np.round(rng(1).lognormal(6, 1, 3_000), 2).tolist())
+    counts = fitter(Kind.TABULAR_NUMERIC_AUTO).summarise(column)
+    released = release_numbers(counts, number_line(column.type), budget(2.0, records=3_900))
+    common = released.values.filter(pa.array(released.rows > 300)).to_pylist()
+    assert {1234.56, 0.25} <= set(common)
+    in_hundredths = np.array(released.values.to_pylist()) * 100
+    assert np.allclose(in_hundredths, np.rint(in_hundredths))  # cents stay cents
+
+
+def test_the_range_is_about_that_of_the_many_and_not_of_the_few():
+    column = pa.array([*rng(1).integers(18, 90, 5_000).tolist(), 10**9, -(10**12)])
+    for seed in range(10):
+        encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_BINNED), column, epsilon=1.0, seed=seed, records=5_002)
+        assert 0 <= encoding.edges[0] <= 30
+        assert 88 <= encoding.edges[-1] <= 256
+
+
+def test_nulls_are_noticed_where_they_are_many():
+    for n_nulls, expected in ((0, False), (1, False), (2_000, True)):
+        column = pa.array([*range(5_000), *[None] * n_nulls], pa.int64())
+        for by in (fitter(Kind.TABULAR_NUMERIC_AUTO), fitter(Kind.TABULAR_CATEGORICAL)):
+            assert fit_private(by, column, epsilon=1.0, records=len(column)).has_nulls == expected
+
+
+def test_rare_is_drawn_where_many_have_values_that_are_not_shown():
+    by = fitter(Kind.TABULAR_CATEGORICAL)
+    few, many = (pa.array(["a"] * 3_000 + [f"rare {i}" for i in range(n_rare)]) for n_rare in (2, 2_000))
+    assert not fit_private(by, few, records=len(few)).has_rare
+    assert fit_private(by, many, records=len(many)).has_rare
+
+
+def test_the_declared_order_of_categories_stays():
+    dictionary = pa.array(["low", "middle", "high", "unused", "rare"])
+    column = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2] * 500 + [4], pa.int8()), dictionary, ordered=True)
+    encoding = fit_private(fitter(Kind.TABULAR_CATEGORICAL), column, records=1_501)
+    assert encoding.categories == ["low", "middle", "high"]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "parts"),
+    [
+        (rng(0).integers(10_000, 19_000, 5_000), pa.date32(), []),
+        (rng(0).integers(10_000, 19_000, 5_000) * 86_400, pa.timestamp("s"), []),
+        (rng(0).integers(10_000 * 24, 19_000 * 24, 5_000) * 3_600_000, pa.timestamp("ms"), ["hour"]),
+        (rng(0).integers(10**18, 15 * 10**17, 5_000), pa.timestamp("ns"), ["hour", "minute", "second", "ms"]),
+    ],
+)
+def test_dates_keep_their_range_and_precision(values, dtype, parts):
+    column = pa.array(values, pa.int32() if dtype == pa.date32() else pa.int64()).cast(dtype)
+    encoding = fit_private(fitter(Kind.TABULAR_DATETIME), column, epsilon=2.0, records=5_000)
+    assert encoding.time_parts == parts
+    exact = fitter(Kind.TABULAR_DATETIME).fit(
+        fitter(Kind.TABULAR_DATETIME).summarise(column), dtype, ValueProtection(enabled=False), rng()
+    )
+    years = 20 * 366 * 86_400_000
+    assert abs(encoding.low - exact.low) < years
+    assert abs(encoding.high - exact.high) < years
+
+
+@pytest.mark.parametrize("dtype", [pa.decimal128(20, 4), pa.decimal128(38, 18), pa.decimal256(60, 2)])
+def test_decimals_keep_their_digits(dtype):
+    column = pa.array([Decimal(int(cents)) / 100 for cents in rng(1).integers(0, 10**5, 5_000)], dtype)
+    encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_DIGIT), column, epsilon=2.0, records=5_000)
+    assert encoding.decimals == 2
+    assert 0 <= encoding.low < 10
+    assert 990 < encoding.high < 1_100
+
+
+# --- how much survives ------------------------------------------------------------------------------------------------
+
+
+def test_a_column_of_amounts_comes_back_nearly_as_it_was():
+    amounts = np.concatenate([np.round(rng(1).lognormal(6, 1, 18_000), 2), np.repeat([0.0, 1000.0], 1_000)])
+    column = pa.array(amounts)
+    encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_AUTO), column, epsilon=0.5, records=20_000)
+    decoded = encoding.decode(encoding.encode(column), rng()).to_numpy()
+    edges = np.unique(np.quantile(amounts, np.linspace(0, 1, 51)))
+    one, other = (np.histogram(np.clip(some, edges[0], edges[-1]), edges)[0] for some in (amounts, decoded))
+    assert np.abs(one - other).sum() / 2 / len(amounts) < 0.02
+    assert (decoded == 1000.0).mean() == pytest.approx(0.05, abs=0.01)
