@@ -8,7 +8,6 @@ from rich.console import Console
 
 from synth_engine.domain import InputError
 from synth_engine.io import check_target, read_table, write_table
-from synth_engine.summary import summary_of, synthetic_table
 from synth_engine.terminal import TerminalProgress
 
 
@@ -29,7 +28,9 @@ def run_stages(
         context: What it reads as the context table.
         output: Where the synthetic rows are written as well.
     """
+    # Here, since with them comes pandas: a second, in which help or an error could have been shown.
     from synth_engine import stages
+    from synth_engine.summary import summary_of, synthetic_table
 
     sources = {"tgt_data": table, "ctx_data": context}
     data = {name: read_table(path) for name, path in sources.items() if path is not None}

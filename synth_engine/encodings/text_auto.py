@@ -156,6 +156,7 @@ def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
         return CategoricalEncoding, 0
     if places >= MIN_PLACE_SHARE * total:
         return LatLongEncoding, total
-    if shared[0] < MIN_COMMON_SHARE * total and places + short >= MIN_WHOLE_SHARE * total:
+    common = int(shared[0])
+    if common < _wanted_share(total - common) * total and places + short >= MIN_WHOLE_SHARE * total:
         return CharacterEncoding, total
     return CategoricalEncoding, total
