@@ -6,8 +6,8 @@
 import os
 
 # Threads of torch's OpenMP wait for each other in a busy loop. Where another program wants the same core, the one that
-# is waited for does not run, and a training step of 10 ms takes over a second. Asleep they wait without harm, and cost a
-# training step next to nothing on an idle machine. Read when torch is loaded, so it must stand here. See docs/log.md.
+# is waited for does not run, and a training step of 10 ms takes over a second. Asleep they wait without harm, and cost
+# a training step next to nothing on an idle machine. Read when torch is loaded, so it must stand here. See docs/log.md.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from typing import TYPE_CHECKING, Any
