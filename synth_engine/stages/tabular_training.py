@@ -1,4 +1,6 @@
-"""Training a tabular model on encoded rows: the half of `train` that needs torch."""
+"""Training of tabular models: the half of `train` that needs torch."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -6,16 +8,27 @@ from torch import Tensor
 
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import derive_seed, fresh_seed
-from synth_engine.stages.model_files import ModelSaver, layout_of
+from synth_engine.stages.model_files import layout_of
+from synth_engine.stages.model_saver import ModelSaver, Run
+from synth_engine.stages.model_state import State
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
-from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.recipe import batch_size_for, schedule_for
-from synth_engine.tabular.sizes import sizes_for
+from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
+from synth_engine.tabular.sizes import DEFAULT, sizes_for
 from synth_engine.tabular.task import TabularTask
-from synth_engine.training import History, Limits, PlainStepper, fit
+from synth_engine.training import (
+    History,
+    Learner,
+    Limits,
+    Loop,
+    PlainStepper,
+    Randomness,
+    ShuffledRows,
+    WeightAverage,
+)
+from synth_engine.training.team import Team, joined
+from synth_engine.training.termination import awaited
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
@@ -23,63 +36,94 @@ DEFAULT_EPOCHS = 100.0
 DEFAULT_MINUTES = 10 * 24 * 60.0
 
 
-def train_tabular(
-    statistics: TableStatistics,
-    encoded: ArtefactReader,
-    config: TrainConfig,
-    device: torch.device,
-    saver: ModelSaver,
-    update_progress: ProgressCallback | None,
-) -> None:
-    """Train on the encoded rows, and save every better model; without a column there is nothing to learn."""
-    progress = Progress(update_progress, "train", total=_epochs(config), unit="epochs")
-    layout = layout_of(statistics)
-    codes = {role: _read_codes(encoded, role) for role in (TRAINING, VALIDATION)}
-    if layout.n_columns == 0:
-        saver.finish(None, History(), None)
-        return
-    seed = fresh_seed() if config.random_state is None else config.random_state
-    training = codes[TRAINING].to(device)
-    network = _new_network(layout, config, training, seed)
-    orders = torch.Generator(device).manual_seed(derive_seed(seed, "orders"))
-    task = TabularTask(
-        network,
-        training,
-        codes[VALIDATION].to(device),
-        flexible=config.enable_flexible_generation,
-        generator=orders,
-    )
-    limits = _limits(config, task.n_training)
-    outcome, history, best = fit(
-        task,
-        PlainStepper(network, task.batch_loss),
-        schedule_for(task.n_training, limits.batch_size * limits.accumulation),
-        limits,
-        generator=torch.Generator(device).manual_seed(derive_seed(seed, "rows")),
-        progress=progress,
-        on_best=saver.on_best,
-    )
-    assert isinstance(best, TabularNetwork)
-    if outcome.steps:
-        calibrate(best, training, orders)
-    saver.finish(best, history, outcome)
+@dataclass(frozen=True)
+class TabularTraining:
+    """A training to be done.
 
+    Args:
+        statistics: Of the table.
+        encoded: Its codes.
+        config: Settings.
+        device: Where to compute.
+        saver: Where the model goes.
+        state: What to go on from.
+    """
 
-def _new_network(layout: Layout, config: TrainConfig, training: Tensor, seed: int) -> TabularNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "weights"))
-        network = TabularNetwork(layout, sizes_for(config.model, len(layout.cardinalities)))
-    network.to(training.device).start_from_marginals(training)
-    return network
+    statistics: TableStatistics
+    encoded: ArtefactReader
+    config: TrainConfig
+    device: torch.device
+    saver: ModelSaver
+    state: State | None
 
+    def run(self, update_progress: ProgressCallback | None) -> None:
+        """Train on the encoded rows, and save every better model; without a column there is nothing to learn."""
+        progress = Progress(update_progress, "train", total=_epochs(self.config), unit="epochs")
+        if layout_of(self.statistics).n_columns == 0:
+            self.saver.finish(None, History(), None, None)
+            return
+        with awaited() as termination, joined(self.device) as team:
+            codes = {role: _read_codes(self.encoded, role).to(self.device) for role in (TRAINING, VALIDATION)}
+            run = self._run(team, len(codes[TRAINING]))
+            network = self._network(codes[TRAINING], run.randomness)
+            flexible = self.config.enable_flexible_generation
+            task = TabularTask(network, codes[TRAINING], codes[VALIDATION], flexible=flexible)
+            learner = self._learner(task, run, team)
+            self.saver.begin(run, learner)
+            loop = Loop(
+                learner,
+                ShuffledRows(task.n_training, *run.batch, run.randomness, self.device),
+                Limits(run.limits["epochs"], run.limits["seconds"]),
+                referee=task,
+                progress=progress,
+                keeper=self.saver if team.rank == 0 else None,
+                team=team,
+                termination=termination,
+            )
+            outcome = loop.run()
+            if team.rank == 0:
+                best = learner.best
+                assert isinstance(best, TabularNetwork)
+                if outcome.steps:
+                    calibrate(best, codes[TRAINING], run.randomness.generator(self.device, "calibration"))
+                self.saver.finish(best, learner.history, outcome, loop.end)
 
-def _limits(config: TrainConfig, n_training: int) -> Limits:
-    return Limits(
-        epochs=_epochs(config),
-        seconds=60 * (DEFAULT_MINUTES if config.max_training_time is None else config.max_training_time),
-        batch_size=config.batch_size or batch_size_for(n_training),
-        accumulation=config.gradient_accumulation_steps or 1,
-    )
+    def _run(self, team: Team, n_training: int) -> Run:
+        config = self.config
+        if self.state is not None:
+            randomness = self.state.run.randomness
+        else:
+            seed = config.random_state
+            randomness = Randomness.fresh() if seed is None else Randomness.of_seed(seed)
+        settings = {
+            "model": config.model or DEFAULT,
+            "enable_flexible_generation": config.enable_flexible_generation,
+            "batch_size": config.batch_size or batch_size_for(n_training),
+            "micro_batches": (config.gradient_accumulation_steps or 1) * team.size,
+        }
+        minutes = DEFAULT_MINUTES if config.max_training_time is None else config.max_training_time
+        return Run(randomness, settings, {"epochs": _epochs(config), "seconds": 60 * minutes})
+
+    def _network(self, training: Tensor, randomness: Randomness) -> TabularNetwork:
+        layout = layout_of(self.statistics)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(randomness.seed("weights"))
+            network = TabularNetwork(layout, sizes_for(self.config.model, len(layout.cardinalities)))
+        network.to(self.device).start_from_marginals(training)
+        return network
+
+    def _learner(self, task: TabularTask, run: Run, team: Team) -> Learner:
+        network = task.network
+        batch_size, micro_batches = run.batch
+        learner = Learner(
+            network,
+            PlainStepper(network, task.batch_losses, run.randomness, team),
+            schedule_for(task.n_training, batch_size * micro_batches),
+            WeightAverage(network, AVERAGE_DECAY),
+        )
+        if self.state is not None:
+            self.state.resume(learner, run)
+        return learner
 
 
 def _epochs(config: TrainConfig) -> float:

@@ -75,8 +75,9 @@ def train(  # noqa: PLR0913
     _check_callable(upload_model_data_callback)
     check_identifier(config.model)
     from synth_engine.stages.devices import resolve_device
-    from synth_engine.stages.model_files import ModelSaver
-    from synth_engine.stages.tabular_training import train_tabular
+    from synth_engine.stages.model_saver import ModelSaver
+    from synth_engine.stages.model_state import find_state
+    from synth_engine.stages.tabular_training import TabularTraining
 
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
@@ -88,8 +89,9 @@ def train(  # noqa: PLR0913
     _refuse_sequences(statistics)
     encoded = workspace.read(Artefact.ENCODED_DATA, made_from=made_from)
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
-    saver = ModelSaver(workspace, config, inputs, upload_model_data_callback)
-    train_tabular(statistics, encoded, config, target, saver, update_progress)
+    state = find_state(workspace, encoded.manifest, config.model_state_strategy)
+    saver = ModelSaver(workspace, config, inputs, statistics, upload_model_data_callback)
+    TabularTraining(statistics, encoded, config, target, saver, state).run(update_progress)
 
 
 def _check_callable(callback: object) -> None:
@@ -103,7 +105,7 @@ def _refuse_unavailable(config: TrainConfig) -> None:
         "train",
         max_sequence_window=config.max_sequence_window,
         differential_privacy=config.differential_privacy,
-        model_state_strategy=None if config.model_state_strategy == ModelStateStrategy.reset else "set",
+        model_state_strategy="REUSE" if config.model_state_strategy == ModelStateStrategy.reuse else None,
     )
 
 

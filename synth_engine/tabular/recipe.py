@@ -10,6 +10,7 @@ from synth_engine.training import Schedule
 PEAK_RATE_AT_256 = 5e-3
 WEIGHT_DECAY = 1.0
 EPOCHS_TO_FULL_DECAY = 8
+AVERAGE_DECAY = 0.998
 
 
 def batch_size_for(n_training: int) -> int:

@@ -1,7 +1,5 @@
 """What the training loop learns: rows of codes under a mix of column orders."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +24,6 @@ class TabularTask:
         training_NK: Codes of the training rows.
         validation_NK: Codes of the validation rows.
         flexible: Learn every column order; otherwise the natural one only.
-        generator: Source of random orders in training.
         validation_seed: Orders in validation are the same every time, so that losses can be compared.
     """
 
@@ -37,35 +34,36 @@ class TabularTask:
         validation_NK: Tensor,
         *,
         flexible: bool,
-        generator: torch.Generator,
         natural_share: float = NATURAL_SHARE,
         validation_seed: int = 0,
     ) -> None:
         self.network = network
         self.n_training, self.n_validation = len(training_NK), len(validation_NK)
-        self._training, self._validation = training_NK, validation_NK
+        self.training, self._validation = training_NK, validation_NK
         # With a single column there is but one order.
         self._natural_share = natural_share if flexible and network.layout.n_columns > 1 else 1.0
-        self._generator = generator
         self._validation_seed = validation_seed
 
-    def batch_loss(self, network: nn.Module, rows: Tensor) -> Tensor:
-        """Mean over the rows of the negative log-likelihood, in nats per record."""
-        assert isinstance(network, TabularNetwork)
-        codes = self._training.index_select(0, rows).long()
-        groups = self._groups(len(codes), self._generator)
-        return network.losses(codes, groups, self._generator).sum() / len(rows)
+    def batch_losses(self, network: nn.Module, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Negative log-likelihood of each of the rows, (B,), in nats.
 
-    @torch.no_grad()
-    def validation_loss(self, network: nn.Module) -> float:
-        """The same for the validation rows, without dropout and with the same mix of orders every time.
-
-        NaN if there are none.
+        Args:
+            network: The network, or a copy of it.
+            rows: Indices of training rows.
+            generator: Source of their orders and of dropout.
         """
         assert isinstance(network, TabularNetwork)
+        codes = self.training.index_select(0, rows).long()
+        groups = self._groups(len(codes), generator)
+        return network.losses(codes, groups, generator).sum(0)
+
+    @torch.no_grad()
+    def validation_loss(self, network: nn.Module) -> float | None:
+        """Mean over the validation rows, without dropout and with the same orders every time; None without rows."""
+        assert isinstance(network, TabularNetwork)
         if not self.n_validation:
-            return math.nan
-        generator = torch.Generator(self._generator.device).manual_seed(self._validation_seed)
+            return None
+        generator = torch.Generator(self._validation.device).manual_seed(self._validation_seed)
         total = torch.zeros((), dtype=torch.float64, device=self._validation.device)
         for codes in self._validation.split(MAX_VALIDATION_BATCH):
             total += network.losses(codes.long(), self._groups(len(codes), generator)).sum(dtype=torch.float64)

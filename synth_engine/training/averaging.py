@@ -15,6 +15,10 @@ class WeightAverage:
     Args:
         module: The module that is trained.
         decay: Weight of the past once warmed up; 0.998 averages over about 500 updates.
+
+    Attributes:
+        module: A copy of the module, with the averaged weights.
+        updates: How many there were.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:

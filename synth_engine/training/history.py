@@ -2,12 +2,18 @@
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
 class Record:
-    """State at the end of an epoch. Losses are in nats per record, `total_time` in seconds of training."""
+    """State at the end of an epoch. Losses are in nats per record, `total_time` in seconds of training.
+
+    Under differential privacy there are no losses, as they would tell of the records; `dp_eps` and `dp_delta` say what
+    all steps up to there cost.
+    """
 
     epoch: float
     is_checkpoint: bool
@@ -26,6 +32,13 @@ class History:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
+
+    @classmethod
+    def of(cls, records: Iterable[Mapping[str, Any]]) -> Self:
+        """From the fields of records."""
+        history = cls()
+        history.records = [Record(**record) for record in records]
+        return history
 
     def add(self, record: Record) -> None:
         """Append a record."""

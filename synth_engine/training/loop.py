@@ -1,68 +1,68 @@
-"""The training loop: epochs of steps, a validation after each, the best weights kept."""
+"""The training loop: epochs of steps, a validation after each, the best weights kept, a snapshot now and then."""
 
-import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from synth_engine.domain import TrainingStoppedError
 from synth_engine.domain.progress import Progress
-from synth_engine.training.averaging import WeightAverage
-from synth_engine.training.history import History, Record
-from synth_engine.training.schedule import Schedule
-from synth_engine.training.steppers import PlainStepper
+from synth_engine.training.history import Record
+from synth_engine.training.learner import Learner
+from synth_engine.training.sampling import Sampler
+from synth_engine.training.team import Alone, Team
+from synth_engine.training.termination import Termination
 
 # Between two reports inside an epoch, in seconds.
 REPORT_INTERVAL = 1.0
 
 
-class Task(Protocol):
-    """What is to be learned: a network and the records to learn it from."""
+class Referee(Protocol):
+    """Judges what was learned by an epoch."""
 
-    @property
-    def network(self) -> nn.Module:
-        """The network."""
+    def validation_loss(self, network: nn.Module) -> float | None:
+        """Mean loss of records that are not trained on, comparable from epoch to epoch; None where there are none."""
         ...
 
-    @property
-    def n_training(self) -> int:
-        """Number of training records."""
+
+class Keeper(Protocol):
+    """Puts snapshots and models away."""
+
+    def is_due(self, *, at_end_of_epoch: bool) -> bool:
+        """Whether enough was done since the last time."""
         ...
 
-    @property
-    def n_validation(self) -> int:
-        """Number of validation records."""
+    def save(self, learner: Learner) -> None:
+        """Put away the best model so far, and what is needed to go on from here."""
         ...
 
-    def batch_loss(self, network: nn.Module, rows: Tensor) -> Tensor:
-        """Mean loss of the training records with these indices, in nats per record."""
-        ...
 
-    def validation_loss(self, network: nn.Module) -> float:
-        """Mean loss of the validation records; comparable from epoch to epoch."""
+class Spending(Protocol):
+    """What the steps cost of the privacy of the records."""
+
+    delta: float
+
+    def epsilon(self, step: int) -> float:
+        """Privacy loss of so many steps and of all that came before them."""
         ...
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When training ends at the latest, and the size of its steps.
+    """When training ends at the latest.
 
     Args:
         epochs: Passes over the training records; fractions allowed.
         seconds: Wall-clock time.
-        batch_size: Records per micro-batch.
-        accumulation: Micro-batches per optimiser step.
+        steps: Steps that are allowed for, if fewer.
     """
 
     epochs: float
     seconds: float
-    batch_size: int
-    accumulation: int = 1
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,192 +77,206 @@ class Outcome:
 
 
 @dataclass
-class _State:
-    step: int = 0
-    samples: int = 0
-    best_loss: float = math.inf
-    is_short_of_time: bool = False
-    stop: str | None = None
+class Loop:
+    """Trains until the validation loss stops improving or a limit is met.
 
+    Args:
+        learner: What is trained; may have been restored from a snapshot.
+        sampler: Chooses the records of each step.
+        limits: Epochs, time, steps.
+        progress: Told of every epoch; may ask to stop.
+        referee: Judges each epoch. None: nobody looks at the records beside the steps themselves, each epoch's model
+            takes the place of the one before, and the schedule is left to the limits; for differential privacy.
+        keeper: Puts snapshots away; None keeps nothing.
+        spending: Tells what the steps cost.
+        team: Processes that train together.
+        termination: Tells of a request to end; then a last snapshot is put away.
+    """
 
-class _Training:
-    def __init__(
-        self,
-        task: Task,
-        stepper: PlainStepper,
-        schedule: Schedule,
-        limits: Limits,
-        average: WeightAverage,
-        generator: torch.Generator,
-        progress: Progress,
-        on_best: Callable[[nn.Module, History], None],
-    ) -> None:
-        self.task, self.stepper, self.schedule, self.limits = task, stepper, schedule, limits
-        self.average, self.generator, self.progress, self.on_best = average, generator, progress, on_best
-        self.history = History()
-        self.state = _State()
-        self.started = self.reported = time.monotonic()
+    learner: Learner
+    sampler: Sampler
+    limits: Limits
+    progress: Progress
+    referee: Referee | None = None
+    keeper: Keeper | None = None
+    spending: Spending | None = None
+    team: Team = field(default_factory=Alone)
+    termination: Termination = field(default_factory=Termination)
+
+    def __post_init__(self) -> None:
+        self.stop: str | None = None
+        self.started = self.reported = self.epoch_started = time.monotonic()
+        self.seconds_before, self.samples_before = self.learner.counters.seconds, self.learner.counters.samples
         self.reported_epochs = 0.0
-        per_step = limits.batch_size * limits.accumulation
-        self.steps_per_epoch = max(1, task.n_training // per_step)
         # Rounded, as 1.1 epochs of 10 steps would be 11.000000000000002 of them.
-        self.max_steps = math.ceil(round(limits.epochs * self.steps_per_epoch, 6)) if task.n_training else 0
+        wanted = math.ceil(round(self.limits.epochs * self.sampler.steps_per_epoch, 6))
+        allowed = math.inf if self.limits.steps is None else self.limits.steps
+        self.is_short_of_steps = allowed < wanted
+        self.max_steps = int(min(wanted, allowed)) if self.sampler.records_per_step else 0
 
     def run(self) -> Outcome:
-        epoch = 0
-        while self.state.stop is None:
-            self._check_limits()
-            if self.state.stop is None:
-                epoch += 1
-                self._epoch(epoch)
+        """Train. `end` is the state in which another run can go on from here.
+
+        Where training stops inside an epoch, that is the state before this part of an epoch was judged: whoever goes on
+        finishes the epoch first.
+        """
+        counters = self.learner.counters
+        while self._may_go_on():
+            self._step()
+            is_end = counters.step % self.sampler.steps_per_epoch == 0
+            if is_end:
+                self._finish_epoch()
+            elif time.monotonic() - self.reported >= REPORT_INTERVAL:
+                self._report(samples_per_second=self._speed())
+            if self.keeper is not None and self.keeper.is_due(at_end_of_epoch=is_end):
+                self._save()
+        self._note_time()
+        self.end = self.learner.snapshot()
+        if counters.step % self.sampler.steps_per_epoch:
+            self._finish_epoch()
         return Outcome(
-            reason=self.state.stop,
-            best_loss=None if math.isinf(self.state.best_loss) else self.state.best_loss,
-            epochs=self.state.step / self.steps_per_epoch,
-            steps=self.state.step,
+            reason=self.stop or "",
+            best_loss=None if math.isinf(counters.best_loss) else counters.best_loss,
+            epochs=counters.step / self.sampler.steps_per_epoch,
+            steps=counters.step,
             seconds=self._elapsed(),
         )
 
-    def _epoch(self, epoch: int) -> None:
-        losses, rate, started, samples_before = [], 0.0, time.monotonic(), self.state.samples
-        for micro_batches in self._steps_of_epoch():
-            rate = self.schedule.rate(self.state.step)
-            losses.append(self.stepper.step(micro_batches, rate, self.schedule.decay(self.state.step)))
-            self.average.update()
-            self.state.step += 1
-            self.state.samples += sum(len(rows) for rows in micro_batches)
-            self._check_limits()
-            if time.monotonic() - self.reported >= REPORT_INTERVAL:
-                self._report(samples_per_second=self._speed(started, samples_before))
-            if self.state.stop is not None:
-                break
-        self._finish_epoch(epoch, torch.stack(losses).mean().item(), rate, self._speed(started, samples_before))
+    def _step(self) -> None:
+        learner, counters = self.learner, self.learner.counters
+        rate, decay = learner.schedule.rate(counters.step), learner.schedule.decay(counters.step)
+        loss = learner.stepper.step(counters.step, self.sampler.batches(counters.step), rate, decay)
+        if loss is not None:
+            learner.losses.append(loss)
+        learner.average.update()
+        counters.step += 1
+        counters.samples += self.sampler.records_per_step
 
-    def _speed(self, since: float, samples_before: int) -> int:
-        """Samples per second."""
-        seconds = max(time.monotonic() - since, 1e-9)  # clocks may be coarse
-        return round((self.state.samples - samples_before) / seconds)
-
-    def _steps_of_epoch(self) -> Iterator[list[Tensor]]:
-        n, size = self.task.n_training, self.limits.batch_size
-        order = torch.randperm(n, generator=self.generator, device=self.generator.device)
-        per_step = size * self.limits.accumulation
-        for step in range(self.steps_per_epoch):
-            yield list(order[step * per_step : (step + 1) * per_step].split(size))
-
-    def _finish_epoch(self, epoch: int, training_loss: float, rate: float, speed: int) -> None:
-        validation_loss = self.task.validation_loss(self.average.module) if self.task.n_validation else training_loss
-        if not math.isfinite(training_loss) or not math.isfinite(validation_loss):
-            self._diverged(epoch)
+    def _finish_epoch(self) -> None:
+        learner, counters = self.learner, self.learner.counters
+        training_loss = torch.stack(learner.losses).mean().item() if learner.losses else None
+        learner.losses = []
+        validation_loss = self._judge()
+        # Without records to check with, those that are trained on decide.
+        deciding = training_loss if validation_loss is None else validation_loss
+        if not self._is_sound(training_loss, deciding):
+            self._diverged()
             return
-        is_best = validation_loss < self.state.best_loss
-        self.schedule.observe(self.state.step, validation_loss)
-        record = Record(
-            epoch=self._epochs_done(),
-            is_checkpoint=is_best,
-            steps=self.state.step,
-            samples=self.state.samples,
-            trn_loss=training_loss,
-            val_loss=validation_loss if self.task.n_validation else None,
-            total_time=self._elapsed(),
-            learn_rate=rate,
-        )
-        self.history.add(record)
+        is_best = deciding is None or deciding < counters.best_loss
+        if deciding is not None:
+            learner.schedule.observe(counters.step, deciding)
+            counters.best_loss = min(counters.best_loss, deciding)
         if is_best:
-            self.state.best_loss = validation_loss
-            self.on_best(self.average.module, self.history)
-        facts = {
-            "is_checkpoint": is_best,
-            "trn_loss": training_loss,
-            "val_loss": record.val_loss,
-            "learn_rate": rate,
-            "total_time": record.total_time,
-        }
-        self._report(samples_per_second=speed, **facts)
+            learner.keep_as_best()
+        self._record(is_best, training_loss, validation_loss)
+        self.epoch_started, self.samples_before = time.monotonic(), counters.samples
 
-    def _diverged(self, epoch: int) -> None:
-        if math.isinf(self.state.best_loss):
+    def _judge(self) -> float | None:
+        loss = None if self.referee is None else self.referee.validation_loss(self.learner.average.module)
+        return None if loss is None else self.team.decided(loss)
+
+    def _is_sound(self, *losses: float | None) -> bool:
+        known = [loss for loss in losses if loss is not None]
+        if known:
+            return all(math.isfinite(loss) for loss in known)
+        return all(bool(p.isfinite().all()) for p in self.learner.average.module.parameters())
+
+    def _diverged(self) -> None:
+        if not any(record.is_checkpoint for record in self.learner.history.records):
+            epoch = math.ceil(self._epochs_done())
             raise TrainingStoppedError(
                 f"the loss is no longer finite in epoch {epoch}, before any model was good enough to keep; "
                 "try a smaller batch_size"
             )
-        self.state.stop = "the loss is no longer finite; the best model before that was kept"
+        self.stop = "the loss is no longer finite; the best model before that was kept"
+
+    def _record(self, is_best: bool, training_loss: float | None, validation_loss: float | None) -> None:
+        counters = self.learner.counters
+        record = Record(
+            epoch=self._epochs_done(),
+            is_checkpoint=is_best,
+            steps=counters.step,
+            samples=counters.samples,
+            trn_loss=training_loss,
+            val_loss=validation_loss,
+            total_time=self._elapsed(),
+            learn_rate=self.learner.schedule.rate(counters.step - 1),
+            dp_eps=None if self.spending is None else self.spending.epsilon(counters.step),
+            dp_delta=None if self.spending is None else self.spending.delta,
+        )
+        self.learner.history.add(record)
+        shown = ("is_checkpoint", "trn_loss", "val_loss", "learn_rate", "total_time", "dp_eps")
+        facts = {name: getattr(record, name) for name in shown if name != "dp_eps" or record.dp_eps is not None}
+        self._report(samples_per_second=self._speed(), **facts)
 
     def _report(self, **facts: Any) -> None:
-        epochs = self._epochs_done()
+        counters, epochs = self.learner.counters, self._epochs_done()
         self.progress.report(
             advance=epochs - self.reported_epochs,
             total=self._expected_epochs(),
             epoch=epochs,
-            steps=self.state.step,
-            samples=self.state.samples,
+            steps=counters.step,
+            samples=counters.samples,
             **facts,
         )
         self.reported, self.reported_epochs = time.monotonic(), epochs
-        if self.progress.stop_requested and self.state.stop is None:
-            self.state.stop = "the caller asked for it"
+
+    def _save(self) -> None:
+        if self.keeper is not None:
+            self._note_time()
+            self.keeper.save(self.learner)
+
+    def _may_go_on(self) -> bool:
+        """Begin the cool-down in time to end it within the limits, and stop at them."""
+        if self.stop is None:
+            elapsed = self.team.decided(self._elapsed())
+            self.stop = self._why_stop(elapsed)
+            if self.stop is None:
+                self._cool_down_in_time(elapsed)
+        return self.stop is None
+
+    def _why_stop(self, elapsed: float) -> str | None:
+        step, schedule = self.learner.counters.step, self.learner.schedule
+        if self.team.decided(self.termination.requested):
+            self._save()
+            raise TrainingStoppedError("the process was asked to end; continue with model_state_strategy='RESUME'")
+        if self.team.decided(self.progress.stop_requested):
+            return "the caller asked for it"
+        if step >= self.max_steps:
+            return "the privacy budget allows for no more steps" if self.is_short_of_steps else "all epochs are done"
+        if elapsed >= self.limits.seconds:
+            return "the time is up"
+        if schedule.finished(step):
+            is_late = self.learner.counters.limit == "time"
+            return "the time is up" if is_late else "the validation loss no longer improved"
+        return None
+
+    def _cool_down_in_time(self, elapsed: float) -> None:
+        counters, schedule = self.learner.counters, self.learner.schedule
+        if schedule.cooldown_from is not None or counters.step == 0:
+            return
+        in_time = (self.limits.seconds - elapsed) * counters.step / max(elapsed, 1e-9)
+        left = min(self.max_steps - counters.step, in_time)
+        if left <= schedule.cooldown_length(counters.step):
+            schedule.begin_cooldown(counters.step, max(1, int(left)))
+            counters.limit = "time" if in_time < self.max_steps - counters.step else "epochs"
 
     def _epochs_done(self) -> float:
-        return round(self.state.step / self.steps_per_epoch, 4)
+        return round(self.learner.counters.step / self.sampler.steps_per_epoch, 4)
 
     def _expected_epochs(self) -> float:
-        end = self.max_steps if self.schedule.cooldown_to is None else min(self.max_steps, self.schedule.cooldown_to)
-        return end / self.steps_per_epoch
+        schedule = self.learner.schedule
+        end = self.max_steps if schedule.cooldown_to is None else min(self.max_steps, schedule.cooldown_to)
+        return end / self.sampler.steps_per_epoch
 
-    def _check_limits(self) -> None:
-        """Begin the cool-down in time to end it within the limits, and stop at them."""
-        step, elapsed = self.state.step, self._elapsed()
-        if step >= self.max_steps:
-            self.state.stop = "all epochs are done"
-        elif elapsed >= self.limits.seconds:
-            self.state.stop = "the time is up"
-        elif self.schedule.finished(step):
-            is_short = self.state.is_short_of_time
-            self.state.stop = "the time is up" if is_short else "the validation loss no longer improved"
-        elif self.schedule.cooldown_from is None and step > 0:
-            in_time = (self.limits.seconds - elapsed) * step / max(elapsed, 1e-9)
-            left = min(self.max_steps - step, in_time)
-            if left <= self.schedule.cooldown_length(step):
-                self.schedule.begin_cooldown(step, max(1, int(left)))
-                self.state.is_short_of_time = in_time < self.max_steps - step
+    def _speed(self) -> int:
+        """Samples per second."""
+        seconds = max(time.monotonic() - self.epoch_started, 1e-9)  # clocks may be coarse
+        return round((self.learner.counters.samples - self.samples_before) / seconds)
 
     def _elapsed(self) -> float:
-        return time.monotonic() - self.started
+        """Seconds of training, those before a snapshot included."""
+        return self.seconds_before + time.monotonic() - self.started
 
-
-def fit(
-    task: Task,
-    stepper: PlainStepper,
-    schedule: Schedule,
-    limits: Limits,
-    *,
-    generator: torch.Generator,
-    progress: Progress,
-    on_best: Callable[[nn.Module, History], None],
-    average_decay: float = 0.998,
-) -> tuple[Outcome, History, nn.Module]:
-    """Train until the validation loss stops improving or a limit is met.
-
-    Args:
-        task: Network and records.
-        stepper: Takes the steps.
-        schedule: Learning rates; decides when it is over.
-        limits: Epochs, time, batch size.
-        generator: Order of the records.
-        progress: Told of every epoch; may ask to stop.
-        on_best: Called with the averaged network whenever it is the best so far.
-        average_decay: Decay of the average of weights.
-
-    Returns:
-        How it ended, the history, and the averaged network of the best epoch (the untrained one if there was no epoch).
-    """
-    average = WeightAverage(task.network, average_decay)
-    best = copy.deepcopy(average.module)
-
-    def keep(module: nn.Module, history: History) -> None:
-        best.load_state_dict(module.state_dict())
-        on_best(best, history)
-
-    training = _Training(task, stepper, schedule, limits, average, generator, progress, keep)
-    outcome = training.run()
-    return outcome, training.history, best
+    def _note_time(self) -> None:
+        self.learner.counters.seconds = self._elapsed()

@@ -4,7 +4,7 @@
 second. The same kernel through PyTorch's functional interface needs none of that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -60,3 +60,14 @@ class AdamW:
         )
         for parameter in self.parameters:
             parameter.grad = None
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """What later updates depend on."""
+        return {"steps": self.steps, "means": self.means, "squares": self.squares}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, list[Tensor]]) -> None:
+        """Go on from there."""
+        for name, mine in self.state().items():
+            for tensor, value in zip(mine, state[name], strict=True):
+                tensor.copy_(value)

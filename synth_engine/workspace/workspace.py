@@ -11,8 +11,8 @@ from upath import UPath
 
 from synth_engine._version import __version__
 from synth_engine.domain import ArtefactError
+from synth_engine.workspace import sealing, storage
 from synth_engine.workspace import staging as stagings
-from synth_engine.workspace import storage
 from synth_engine.workspace.artefacts import Artefact
 from synth_engine.workspace.ledger import Ledger
 from synth_engine.workspace.manifest import FILE_NAME, Manifest, sealed
@@ -107,6 +107,14 @@ class Workspace:
         """
         seed = config.get(SEED)
         return {**config, SEED: f"sealed-{sealed(seed, self._hash_key())}"} if seed is not None else dict(config)
+
+    def seal(self, secret: bytes) -> str:
+        """Hide a secret of at most 32 bytes from everyone without ``OriginalData``."""
+        return sealing.seal(secret, self._hash_key())
+
+    def unseal(self, text: str) -> bytes:
+        """The secret; raises `ValueError` where it was sealed in another workspace."""
+        return sealing.unseal(text, self._hash_key())
 
     def remove(self, artefact: Artefact) -> None:
         """Remove an artefact, if it is there."""

@@ -12,7 +12,18 @@ from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.task import TabularTask
-from synth_engine.training import History, Limits, Outcome, PlainStepper, Schedule, fit
+from synth_engine.training import (
+    History,
+    Learner,
+    Limits,
+    Loop,
+    Outcome,
+    PlainStepper,
+    Randomness,
+    Schedule,
+    ShuffledRows,
+    WeightAverage,
+)
 
 TINY = Sizes(embedding=3, hidden=5, n_residual=2, dropout=0.0)
 # Columns of one part, of several parts, of a single code; few enough rows to write down all.
@@ -113,17 +124,20 @@ def train_on(
 ) -> tuple[Outcome, History, TabularNetwork]:
     """A training such as the stage runs, with settings for tiny tables."""
     network.start_from_marginals(training)
-    orders, rows = (torch.Generator(training.device).manual_seed(seed + i) for i in range(2))
-    task = TabularTask(network, training, validation, flexible=flexible, generator=orders)
-    outcome, history, best = fit(
-        task,
-        PlainStepper(network, task.batch_loss),
+    task = TabularTask(network, training, validation, flexible=flexible)
+    randomness = Randomness.of_seed(seed)
+    learner = Learner(
+        network,
+        PlainStepper(network, task.batch_losses, randomness),
         Schedule(peak=5e-3, warmup_steps=20),
-        Limits(epochs=epochs, seconds=600, batch_size=128),
-        generator=rows,
-        progress=Progress(None, "train", total=epochs, unit="epochs"),
-        on_best=lambda *_: None,
-        average_decay=0.99,
+        WeightAverage(network, 0.99),
     )
-    assert isinstance(best, TabularNetwork)
-    return outcome, history, best
+    outcome = Loop(
+        learner,
+        ShuffledRows(len(training), 128, 1, randomness, training.device),
+        Limits(epochs=epochs, seconds=600),
+        referee=task,
+        progress=Progress(None, "train", total=epochs, unit="epochs"),
+    ).run()
+    assert isinstance(learner.best, TabularNetwork)
+    return outcome, learner.history, learner.best

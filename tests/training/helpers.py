@@ -1,13 +1,13 @@
 """A task whose losses are scripted, a stepper that only takes notes, and a clock that the test moves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from synth_engine.domain.progress import Progress
-from synth_engine.training import History, Limits, Outcome, Schedule, fit
+from synth_engine.training import Learner, Limits, Loop, Outcome, Randomness, Schedule, ShuffledRows, WeightAverage
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -33,11 +33,9 @@ class ScriptedTask:
         self._script = list(validation_losses)
         self.validations = 0
 
-    def batch_loss(self, network: nn.Module, rows: Tensor) -> Tensor:
-        raise AssertionError("the stepper of these tests asks for no loss")
-
-    def validation_loss(self, network: nn.Module) -> float:
-        assert self.n_validation > 0
+    def validation_loss(self, network: nn.Module) -> float | None:
+        if not self.n_validation:
+            return None
         self.validations += 1
         return self._script[min(self.validations, len(self._script)) - 1]
 
@@ -51,13 +49,20 @@ class NotingStepper:
         self.rates: list[float] = []
         self.decays: list[float] = []
 
-    def step(self, micro_batches: Sequence[Tensor], rate: float, weight_decay: float) -> Tensor:
+    def step(self, step: int, micro_batches: Sequence[Tensor], rate: float, weight_decay: float) -> Tensor:
+        assert step == len(self.rows)
         self.rows.append(list(micro_batches))
         self.rates.append(rate)
         self.decays.append(weight_decay)
         self._network.weight.data.fill_(len(self.rows))
         self._on_step()
         return torch.tensor(self._losses(len(self.rows)))
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        raise AssertionError("nothing is resumed in these tests")
 
 
 class Run:
@@ -68,6 +73,8 @@ class Run:
         task: ScriptedTask,
         limits: Limits,
         *,
+        batch_size: int = 10,
+        accumulation: int = 1,
         schedule: Schedule | None = None,
         losses: Callable[[int], float] = lambda step: 1.0,
         on_step: Callable[[], None] = lambda: None,
@@ -78,19 +85,16 @@ class Run:
         self.task = task
         self.schedule = schedule or Schedule(peak=1.0, warmup_steps=1, patience=10**9)
         self.stepper = NotingStepper(task.network, losses, on_step)
-        self.saved: list[tuple[float, int]] = []
-        self.outcome: Outcome
-        self.history: History
-        self.outcome, self.history, self.best = fit(
-            task,
-            self.stepper,
-            self.schedule,
+        self.learner = Learner(task.network, self.stepper, self.schedule, WeightAverage(task.network, average_decay))
+        self.loop = Loop(
+            self.learner,
+            ShuffledRows(task.n_training, batch_size, accumulation, Randomness.of_seed(seed), torch.device("cpu")),
             limits,
-            generator=seeded(seed),
+            referee=task,
             progress=Progress(callback, "train", total=limits.epochs, unit="epochs"),
-            on_best=lambda network, history: self.saved.append((network.weight.item(), len(history.records))),
-            average_decay=average_decay,
         )
+        self.outcome: Outcome = self.loop.run()
+        self.history, self.best = self.learner.history, self.learner.best
 
     @property
     def rates(self) -> list[float]:

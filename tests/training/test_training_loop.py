@@ -23,14 +23,14 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-def limits(epochs: float, *, seconds=NO_HURRY, batch_size=10, accumulation=1) -> Limits:
-    return Limits(epochs, seconds, batch_size, accumulation)
+def limits(epochs: float, *, seconds=NO_HURRY) -> Limits:
+    return Limits(epochs, seconds)
 
 
 # --- epochs and batches -----------------------------------------------------------------------------------------------
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(1, 3), st.integers(0, 4).map(lambda n: n / 2))
 def test_an_epoch_shows_each_row_at_most_once(n_training, batch_size, accumulation, epochs):
-    run = Run(ScriptedTask(n_training), limits(epochs, batch_size=batch_size, accumulation=accumulation))
+    run = Run(ScriptedTask(n_training), limits(epochs), batch_size=batch_size, accumulation=accumulation)
     per_step = batch_size * accumulation
     per_epoch = max(1, n_training // per_step)
     assert run.outcome.steps == len(run.rates) == math.ceil(epochs * per_epoch)
@@ -54,7 +54,7 @@ def test_every_row_has_its_turn_in_the_long_run():
 
 
 def test_every_epoch_has_an_order_of_its_own():
-    run = Run(ScriptedTask(40), limits(3, batch_size=40))
+    run = Run(ScriptedTask(40), limits(3), batch_size=40)
     first, second, third = (step[0].tolist() for step in run.stepper.rows)
     assert first != second != third
 
@@ -77,7 +77,7 @@ def test_nothing_to_do_leaves_the_network_untrained(n_training, epochs):
     run = Run(task, limits(epochs))
     assert run.outcome.steps == run.outcome.epochs == 0
     assert run.outcome.best_loss is None
-    assert run.history.records == run.saved == []
+    assert run.history.records == []
     assert run.best.weight.item() == task.network.weight.item() == before
 
 
@@ -116,7 +116,7 @@ def test_patience_ends_it_early_and_with_a_cooldown():
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=12), st.integers(1, 12), st.integers(1, 60))
 def test_no_script_of_losses_breaks_the_limits(losses, epochs, n_training):
     schedule = Schedule(1.0, warmup_steps=1, patience=2)
-    run = Run(ScriptedTask(n_training, losses), limits(epochs, batch_size=5), schedule=schedule)
+    run = Run(ScriptedTask(n_training, losses), limits(epochs), batch_size=5, schedule=schedule)
     assert 0 < run.outcome.epochs <= epochs
     start = run.outcome.steps if schedule.cooldown_from is None else schedule.cooldown_from
     assert run.outcome.steps == 1 or start < run.outcome.steps  # a single step leaves no room to cool down
@@ -181,7 +181,6 @@ def test_the_best_weights_are_kept():
     """The weight is the number of steps: 10, 20, … at the end of the epochs."""
     run = Run(ScriptedTask(100, [3, 1, 2, 1, 0.5, 0.7]), limits(6), average_decay=0.0)
     assert run.best.weight.item() == 50
-    assert run.saved == [(10, 1), (20, 2), (50, 5)]
     assert [record.is_checkpoint for record in run.history.records] == [True, True, False, False, True, False]
     assert run.outcome.best_loss == 0.5
     assert run.task.network.weight.item() == 60

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.task import TabularTask
-from synth_engine.training import PlainStepper
+from synth_engine.training import PlainStepper, Randomness
 from synth_engine.training.steppers import is_bias
 from tests.tabular.helpers import MIXED, make_network, random_codes
 from tests.training.helpers import seeded
@@ -31,8 +31,12 @@ class Toy(nn.Module):
         return (inputs * self.embedding).tanh() @ self.weight + self.bias
 
 
-def batch_loss(network: nn.Module, rows: Tensor, scale: float = 1.0) -> Tensor:
-    return scale * (network(INPUTS[rows]) - TARGETS[rows]).square().mean()
+def losses(network: nn.Module, rows: Tensor, generator: torch.Generator | None = None, scale: float = 1.0) -> Tensor:
+    return scale * (network(INPUTS[rows]) - TARGETS[rows]).square()
+
+
+def stepper_of(network: nn.Module, of_rows=losses, **settings) -> PlainStepper:
+    return PlainStepper(network, of_rows, Randomness.of_seed(0), **settings)
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
@@ -65,12 +69,12 @@ class SlowAdamW:
 @pytest.mark.parametrize("max_norm", [0.1, 1.0, 1e9])
 def test_equals_adamw_by_hand(max_norm):
     fast, slow = Toy(), Toy()
-    stepper, twin = PlainStepper(fast, batch_loss, max_grad_norm=max_norm), SlowAdamW(slow, max_norm)
+    stepper, twin = stepper_of(fast, max_grad_norm=max_norm), SlowAdamW(slow, max_norm)
     for step in range(12):
         rows = torch.randperm(60, generator=seeded(step))[:20]
         rate, decay = 0.01 * (step + 1), 0.1 * step
-        expected = batch_loss(slow, rows)
-        found = stepper.step([rows], rate, decay)
+        expected = losses(slow, rows).mean()
+        found = stepper.step(step, [rows], rate, decay)
         twin.step(expected, rate, decay)
         assert found.item() == pytest.approx(expected.item())
         torch.testing.assert_close(weights(fast), weights(slow), rtol=1e-5, atol=1e-7)
@@ -79,10 +83,13 @@ def test_equals_adamw_by_hand(max_norm):
 @pytest.mark.parametrize("sizes", [[30, 30], [50, 10], [1, 59], [20, 20, 20], [60], [1] * 60])
 def test_micro_batches_equal_one_big_batch(sizes):
     split, whole = Toy(), Toy()
-    steppers = PlainStepper(split, batch_loss), PlainStepper(whole, batch_loss)
+    steppers = stepper_of(split), stepper_of(whole)
     for step in range(4):
         rows = torch.randperm(60, generator=seeded(step))
-        found, wanted = steppers[0].step(rows.split(sizes), 0.05, 0.1), steppers[1].step([rows], 0.05, 0.1)
+        found, wanted = (
+            stepper.step(step, batches, 0.05, 0.1)
+            for stepper, batches in zip(steppers, (rows.split(sizes), [rows]), strict=True)
+        )
         torch.testing.assert_close(found, wanted)
         torch.testing.assert_close(weights(split), weights(whole))
 
@@ -93,10 +100,10 @@ def test_micro_batches_of_the_tabular_model_equal_one_big_batch():
     ends = []
     for sizes in ([100], [64, 36], [10] * 10):
         network = make_network(MIXED, 0, Sizes(embedding=3, hidden=6, dropout=0.0)).double()
-        task = TabularTask(network, codes, codes[:0], flexible=False, generator=seeded(0))
-        stepper = PlainStepper(network, task.batch_loss)
-        for _ in range(3):
-            stepper.step(torch.arange(100).split(sizes), 0.01, 1.0)
+        task = TabularTask(network, codes, codes[:0], flexible=False)
+        stepper = stepper_of(network, task.batch_losses)
+        for step in range(3):
+            stepper.step(step, torch.arange(100).split(sizes), 0.01, 1.0)
         ends.append(weights(network))
     torch.testing.assert_close(ends[1], ends[0], rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(ends[2], ends[0], rtol=1e-6, atol=1e-9)
@@ -106,16 +113,16 @@ def test_micro_batches_of_the_tabular_model_equal_one_big_batch():
 def test_gradients_are_clipped_together(scale):
     """Adam's first moment after one step is a tenth of the gradient that it was given."""
     network = Toy()
-    stepper = PlainStepper(network, lambda net, rows: batch_loss(net, rows, scale), max_grad_norm=0.5)
-    stepper.step([torch.arange(60)], 0.01, 0.0)
+    stepper = stepper_of(network, lambda net, rows, _: losses(net, rows, None, scale), max_grad_norm=0.5)
+    stepper.step(0, [torch.arange(60)], 0.01, 0.0)
     moments = [mean.flatten() for mean in stepper.decayed.means + stepper.free.means]
     assert torch.cat(moments).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-4)
 
 
 def test_small_gradients_are_not_stretched():
     network = Toy()
-    stepper = PlainStepper(network, lambda net, rows: batch_loss(net, rows, 1e-6))
-    stepper.step([torch.arange(60)], 0.01, 0.0)
+    stepper = stepper_of(network, lambda net, rows, _: losses(net, rows, None, 1e-6))
+    stepper.step(0, [torch.arange(60)], 0.01, 0.0)
     moments = [mean.flatten() for mean in stepper.decayed.means + stepper.free.means]
     assert torch.cat(moments).norm().item() < 1e-5
 
@@ -123,8 +130,8 @@ def test_small_gradients_are_not_stretched():
 def test_only_weights_of_products_decay():
     network = make_network(MIXED, 0)
     before = weights(network)
-    stepper = PlainStepper(network, lambda net, rows: sum(0.0 * p.sum() for p in net.parameters()))
-    stepper.step([torch.arange(3)], 0.1, 0.5)
+    stepper = stepper_of(network, lambda net, rows, _: sum(0.0 * p.sum() for p in net.parameters()))
+    stepper.step(0, [torch.arange(3)], 0.1, 0.5)
     decayed = {name for name, value in weights(network).items() if not torch.equal(value, before[name])}
     n_buckets = len(network.heads.buckets)
     products = {"blocks.weight", "residual_weights.0", "residual_weights.1"}
@@ -153,13 +160,13 @@ def test_what_is_left_out_of_weight_decay(name, is_free):
 def test_a_rate_of_zero_changes_nothing():
     network = Toy()
     before = weights(network)
-    PlainStepper(network, batch_loss).step([torch.arange(60)], 0.0, 1.0)
+    stepper_of(network).step(0, [torch.arange(60)], 0.0, 1.0)
     torch.testing.assert_close(weights(network), before, rtol=0, atol=0)
 
 
 def test_no_gradients_are_left_over():
     network = Toy()
-    loss = PlainStepper(network, batch_loss).step([torch.arange(30), torch.arange(30, 60)], 0.1, 0.0)
+    loss = stepper_of(network).step(0, [torch.arange(30), torch.arange(30, 60)], 0.1, 0.0)
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not loss.requires_grad
     assert loss.shape == ()

@@ -1,0 +1,151 @@
+"""Writing ``ModelStore/model-data``: the best model so far and a snapshot of its training, as one complete artefact.
+
+The best model may be used at any time; the snapshot is what `RESUME` goes on from. Both are replaced together or not at
+all, so they never belong to different runs.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from synth_engine.domain import TrainConfig
+from synth_engine.stages import model_files as files
+from synth_engine.stages.statistics import TableStatistics
+from synth_engine.tabular.network import TabularNetwork
+from synth_engine.tabular.sizes import DEFAULT, sizes_for
+from synth_engine.training import History, Learner, Outcome, Randomness
+from synth_engine.workspace import Artefact, Manifest, Workspace
+
+FORMAT = 1
+# Snapshots are written at the ends of epochs, and inside of those that take longer than so many seconds. To write one
+# takes no more than a small share of the time, however short the epochs are.
+IN_EPOCH_INTERVAL = 120.0
+MAX_SHARE_OF_TIME = 0.02
+# Before the first one is written, in seconds: most small tables are done by then.
+FIRST_INTERVAL = 10.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a snapshot must know of a training beside the learner.
+
+    Args:
+        randomness: Of the run.
+        settings: Those that another run must share to go on from here.
+        limits: Those that it may change.
+    """
+
+    randomness: Randomness
+    settings: dict[str, Any]
+    limits: dict[str, float]
+
+    @property
+    def batch(self) -> tuple[int, int]:
+        """Records of a micro-batch, and micro-batches of a step."""
+        return self.settings["batch_size"], self.settings["micro_batches"]
+
+
+class ModelSaver:
+    """Puts away models and snapshots.
+
+    Args:
+        workspace: Where.
+        config: Settings, for the manifest.
+        inputs: What the model is made from, for the manifest.
+        statistics: Of the data that it is trained on.
+        callback: Called whenever a new best model is on disk.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        config: TrainConfig,
+        inputs: dict[Artefact, Manifest],
+        statistics: TableStatistics,
+        callback: Callable[[], Any] | None,
+    ) -> None:
+        self._workspace, self._config, self._inputs = workspace, config, inputs
+        self._statistics, self._callback = statistics, callback
+        self._run: Run | None = None
+        self._saved_at, self._interval = time.monotonic(), FIRST_INTERVAL
+        self._checkpoints_saved = 0
+
+    def begin(self, run: Run, learner: Learner) -> None:
+        """Name the run whose snapshots will be saved; those that the learner brings along are saved already."""
+        self._run, self._saved_at = run, time.monotonic()
+        self._checkpoints_saved = _checkpoints(learner.history)
+
+    def is_due(self, *, at_end_of_epoch: bool) -> bool:
+        """Whether a snapshot is worth its time."""
+        interval = self._interval if at_end_of_epoch else max(self._interval, IN_EPOCH_INTERVAL)
+        return time.monotonic() - self._saved_at >= interval
+
+    def save(self, learner: Learner) -> None:
+        """Save the best model so far, and all that is needed to go on from here."""
+        assert isinstance(learner.best, TabularNetwork)
+        begun = time.monotonic()
+        self._write(learner.best, learner.history, None, learner.snapshot())
+        self._saved_at = time.monotonic()
+        self._interval = (self._saved_at - begun) / MAX_SHARE_OF_TIME
+        if _checkpoints(learner.history) > self._checkpoints_saved:
+            self._tell()
+        self._checkpoints_saved = _checkpoints(learner.history)
+
+    def finish(
+        self, network: TabularNetwork | None, history: History, outcome: Outcome | None, snapshot: dict[str, Any] | None
+    ) -> None:
+        """Save the finished model with the whole history; without a network there is nothing to model."""
+        self._write(network, history, outcome, snapshot)
+        self._tell()
+
+    def _write(
+        self,
+        network: TabularNetwork | None,
+        history: History,
+        outcome: Outcome | None,
+        snapshot: dict[str, Any] | None,
+    ) -> None:
+        settings = self._config.model_dump(mode="json")
+        with self._workspace.replace(Artefact.MODEL_DATA, config=settings, inputs=self._inputs) as writer:
+            weights: dict[str, Tensor] = {} if network is None else network.state_dict()
+            writer.write_bytes(files.WEIGHTS_FILE, files.to_bytes({name: t.cpu() for name, t in weights.items()}))
+            writer.write_json(files.CONFIGS_FILE, json.loads(self._configs(network).model_dump_json()))
+            writer.write_bytes(files.STATISTICS_FILE, self._statistics.model_dump_json(indent=1).encode())
+            writer.write_bytes(files.PROGRESS_FILE, history.to_csv().encode())
+            if snapshot is not None:
+                writer.write_bytes(files.SNAPSHOT_FILE, files.to_bytes(self._sealed(snapshot)))
+            writer.facts = {
+                "finished": outcome is not None or network is None,
+                "outcome": None if outcome is None else vars(outcome),
+                "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
+            }
+
+    def _configs(self, network: TabularNetwork | None) -> files.ModelConfigs:
+        return files.ModelConfigs(
+            model=self._config.model or DEFAULT,
+            sizes=network.sizes if network else sizes_for(self._config.model, 0),
+            enable_flexible_generation=self._config.enable_flexible_generation,
+        )
+
+    def _sealed(self, learner: dict[str, Any]) -> dict[str, Any]:
+        assert self._run is not None
+        return {
+            "format": FORMAT,
+            # Who knows it could tell which records a step was about, and undo the noise of differential privacy.
+            "key": self._workspace.seal(self._run.randomness.key),
+            "settings": self._run.settings,
+            "limits": self._run.limits,
+            "learner": learner,
+        }
+
+    def _tell(self) -> None:
+        if self._callback is not None:
+            self._callback()
+
+
+def _checkpoints(history: History) -> int:
+    return sum(record.is_checkpoint for record in history.records)

@@ -1,0 +1,89 @@
+"""What of an existing model a training takes up: nothing, its weights, or all of it (`ModelStateStrategy`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
+from synth_engine.stages import model_files as files
+from synth_engine.stages.model_saver import FORMAT, Run
+from synth_engine.training import Learner, Randomness
+from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
+
+_OTHERWISE = "use model_state_strategy='REUSE' to keep its weights only, or 'RESET' to start from scratch"
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a training that another one goes on from.
+
+    Args:
+        run: What it was.
+        learner: Its snapshot.
+    """
+
+    run: Run
+    learner: dict[str, Any]
+
+    def resume(self, learner: Learner, run: Run) -> None:
+        """Take it up. Where the cool-down was begun for a limit that is a wider one now, it was begun in vain.
+
+        Raises:
+            InputError: the settings are not those that it was begun with.
+        """
+        self._check(run.settings)
+        learner.restore(self.learner)
+        counters, schedule = learner.counters, learner.schedule
+        if counters.limit is not None and run.limits != self.run.limits:
+            counters.limit = None
+            schedule.cooldown_from = schedule.cooldown_to = None
+
+    def _check(self, settings: Mapping[str, Any]) -> None:
+        before = self.run.settings
+        changed = [
+            f"{name} was {before.get(name)!r} and is {settings.get(name)!r} now"
+            for name in sorted({*before, *settings})
+            if before.get(name) != settings.get(name)
+        ]
+        if changed:
+            raise InputError(
+                f"model_state_strategy: 'RESUME' goes on with the settings that training was begun with, but "
+                f"{'; '.join(changed)}; give the former ones, or {_OTHERWISE}"
+            )
+
+
+def find_state(workspace: Workspace, encoded: Manifest, strategy: ModelStateStrategy) -> State | None:
+    """The state to resume from; None where there is no model, or where it is not asked for.
+
+    Raises:
+        ArtefactError: there is a model, but it was trained on other data, or nothing to go on from was kept.
+    """
+    if strategy is not ModelStateStrategy.resume or not workspace.has(Artefact.MODEL_DATA):
+        return None
+    model = workspace.read(Artefact.MODEL_DATA)
+    place = workspace.folder(Artefact.MODEL_DATA)
+    if model.manifest.inputs.get(Artefact.ENCODED_DATA.folder) != encoded.digest:
+        raise ArtefactError(
+            f"{place}: 'RESUME' goes on with the same data, but the model that is there was trained on other data than "
+            f"{Artefact.ENCODED_DATA.folder} holds now; {_OTHERWISE}"
+        )
+    if files.SNAPSHOT_FILE not in model.manifest.files:  # there was nothing to train
+        return None
+    return _read(workspace, model)
+
+
+def _read(workspace: Workspace, model: ArtefactReader) -> State:
+    place = f"{workspace.folder(Artefact.MODEL_DATA)}/{files.SNAPSHOT_FILE}"
+    found = files.from_bytes(model.bytes(files.SNAPSHOT_FILE))
+    if found.get("format") != FORMAT:
+        raise ArtefactError(
+            f"{place}: has format {found.get('format')!r}, this version of synth_engine goes on from format {FORMAT}; "
+            f"{_OTHERWISE}"
+        )
+    try:
+        key = workspace.unseal(found["key"])
+    except ValueError:
+        raise ArtefactError(
+            f"{place}: comes from another workspace, so what was random in it cannot be repeated; {_OTHERWISE}"
+        ) from None
+    return State(Run(Randomness(key), found["settings"], found["limits"]), found["learner"])
