@@ -1,6 +1,7 @@
 """Fused layers: what the obvious code does column by column, done in a few large products.
 
-Belongs here: tensors, and of each layer what norms of single records' gradients are made of (`Taps`). Does not belong here: columns, files, encodings.
+Belongs here: tensors, and of each layer what norms of single records' gradients are made of (`Taps`). Does not belong
+here: columns, files, encodings.
 
 Shape legend: B rows of a batch, K sub-columns, G column orders in a batch, D embedding size, H hidden units per
 sub-column, V codes of all sub-columns together.

@@ -75,10 +75,7 @@ class BucketedHeads(nn.Module):
 
     @torch.no_grad()
     def start_from(self, frequencies: Sequence[Tensor]) -> None:
-        """Let the biases give these frequencies of each sub-column's codes, so that training starts from the marginals.
-
-        Reads the data: not for training under differential privacy.
-        """
+        """Let the biases give these frequencies of each sub-column's codes: training starts from the marginals."""
         for k, counts in enumerate(frequencies):
             bucket, i = self._bucket_of[k]
             smoothed = counts.to(self.biases[bucket]) + 0.5

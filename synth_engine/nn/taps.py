@@ -78,4 +78,5 @@ def squared_lengths(vectors: Tensor) -> Tensor:
     >>> squared_lengths(torch.tensor([[3.0, 4.0]])).tolist()
     [25.0]
     """
-    return torch.linalg.vector_norm(vectors.detach(), dim=-1).square()
+    lengths: Tensor = torch.linalg.vector_norm(vectors.detach(), dim=-1)
+    return lengths.square()

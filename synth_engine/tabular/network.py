@@ -53,10 +53,9 @@ class TabularNetwork(nn.Module):
             self.residual_weights.append(nn.Parameter(torch.randn(n, hidden, hidden) * math.sqrt(0.5 / hidden)))
             self.residual_biases.append(nn.Parameter(torch.zeros(n, 1, hidden)))
 
-    def start_from_marginals(self, codes_NK: Tensor) -> None:
-        """Let the first predictions be the training rows' marginal frequencies; not under differential privacy."""
-        sizes = enumerate(self.layout.cardinalities)
-        self.heads.start_from([torch.bincount(codes_NK[:, k], minlength=size) for k, size in sizes])
+    def start_from_marginals(self, counts: Sequence[Tensor]) -> None:
+        """Let the first predictions be these frequencies of each sub-column's codes: see `marginals`."""
+        self.heads.start_from(counts)
 
     def losses(
         self,
