@@ -1,8 +1,8 @@
 """How a tabular network is trained when nobody says: batch size, learning rate, weight decay, epochs, dropout.
 
 Chosen by measurement, see `docs/log.md`; everything follows from the number of rows. Private training has a recipe of
-its own: large batches, since the noise of a step is the same for many records as for few; no dropout and no weight decay,
-since noise regularises enough; and a schedule that looks at no loss.
+its own: large batches, since the noise of a step is the same for many records as for few; no dropout and no weight
+decay, since noise regularises enough; and a schedule that looks at no loss.
 """
 
 import math
