@@ -120,6 +120,7 @@ class ModelSaver:
                 writer.write_bytes(files.SNAPSHOT_FILE, files.to_bytes(self._sealed(snapshot)))
             writer.facts = {
                 "finished": outcome is not None or network is None,
+                "steps": 0 if snapshot is None else snapshot["counters"]["step"],
                 "outcome": None if outcome is None else vars(outcome),
                 "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
             }
