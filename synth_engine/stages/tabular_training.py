@@ -27,7 +27,7 @@ from synth_engine.training import (
     ShuffledRows,
     WeightAverage,
 )
-from synth_engine.training.team import Team, joined
+from synth_engine.training.team import Team, decided_bytes, joined
 from synth_engine.training.termination import awaited
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -58,11 +58,13 @@ class TabularTraining:
 
     def run(self, update_progress: ProgressCallback | None) -> None:
         """Train on the encoded rows, and save every better model; without a column there is nothing to learn."""
-        progress = Progress(update_progress, "train", total=_epochs(self.config), unit="epochs")
-        if layout_of(self.statistics).n_columns == 0:
-            self.saver.finish(None, History(), None, None)
-            return
         with awaited() as termination, joined(self.device) as team:
+            callback = update_progress if team.rank == 0 else None
+            progress = Progress(callback, "train", total=_epochs(self.config), unit="epochs")
+            if layout_of(self.statistics).n_columns == 0:
+                if team.rank == 0:
+                    self.saver.finish(None, History(), None, None)
+                return
             codes = {role: _read_codes(self.encoded, role).to(self.device) for role in (TRAINING, VALIDATION)}
             run = self._run(team, len(codes[TRAINING]))
             network = self._network(codes[TRAINING], run.randomness)
@@ -92,9 +94,10 @@ class TabularTraining:
         config = self.config
         if self.state is not None:
             randomness = self.state.run.randomness
+        elif config.random_state is not None:
+            randomness = Randomness.of_seed(config.random_state)
         else:
-            seed = config.random_state
-            randomness = Randomness.fresh() if seed is None else Randomness.of_seed(seed)
+            randomness = Randomness(decided_bytes(Randomness.fresh().key, team))
         settings = {
             "model": config.model or DEFAULT,
             "enable_flexible_generation": config.enable_flexible_generation,
