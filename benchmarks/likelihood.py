@@ -23,6 +23,7 @@ from benchmarks.engines.session import read_history
 from synth_engine.domain.progress import Progress
 from synth_engine.nn.orders import random_orders
 from synth_engine.tabular.layout import Column, Layout
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import sizes_for
@@ -147,7 +148,7 @@ def _network(codes: ReferenceCodes, seed: int) -> tuple[Layout, TabularNetwork]:
     layout = Layout(tuple(columns))
     torch.manual_seed(seed)
     network = TabularNetwork(layout, sizes_for(None, len(names)))
-    network.start_from_marginals(torch.from_numpy(codes.train_codes))
+    network.start_from_marginals(count_codes(torch.from_numpy(codes.train_codes), layout.cardinalities))
     return layout, network
 
 

@@ -4,7 +4,7 @@ They validate on construction, are written into manifests, and serve as configur
 ``None`` means "decide for me"; zero means zero. Data frames and callbacks are arguments of the verbs, not settings.
 """
 
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,7 @@ Strategy = Annotated[ModelStateStrategy, BeforeValidator(_upper)]
 Replacement = Annotated[RareCategoryReplacementMethod, BeforeValidator(_upper)]
 Type = Annotated[ModelType, BeforeValidator(_upper)]
 EncodingType = Annotated[ModelEncodingType, BeforeValidator(_upper)]
+Accountant = Annotated[Literal["RDP", "PRV"], BeforeValidator(_upper)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -77,14 +78,51 @@ def _known(cls: type[Config], path: tuple[str | int, ...]) -> list[str]:
     return list(cls.model_fields)
 
 
+DEFAULT_NOISE_MULTIPLIER = 1.5
+
+
 class DifferentialPrivacyConfig(Config):
-    """Differential privacy of training, and of the value ranges found before it. Field meanings as in the interface."""
+    """Differential privacy of training, and of the value ranges found before it.
+
+    The first five mean what they mean in the interface. New are:
+
+    Args:
+        target_epsilon: Privacy loss that training is to come to: the noise is chosen so that the planned number of
+            epochs costs as much. In place of a noise multiplier.
+        accountant: How the loss is computed: ``RDP``, or ``PRV``, whose bound is mostly smaller.
+        dataset_epsilon: What all analyses and trainings in the workspace may add up to, as its ledger counts them.
+        dataset_delta: The same for delta; only with `dataset_epsilon`.
+    """
 
     max_epsilon: Annotated[float, Field(ge=0)] | None = None
     delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5
-    noise_multiplier: Annotated[float, Field(ge=0)] = 1.5
+    noise_multiplier: Annotated[float, Field(ge=0)] = DEFAULT_NOISE_MULTIPLIER
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     value_protection_epsilon: Annotated[float, Field(gt=0)] | None = None
+    target_epsilon: Annotated[float, Field(gt=0)] | None = None
+    accountant: Accountant = "RDP"
+    dataset_epsilon: Annotated[float, Field(ge=0)] | None = None
+    dataset_delta: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_choose_the_noise(self) -> Self:
+        if self.target_epsilon is not None and self.noise_multiplier != DEFAULT_NOISE_MULTIPLIER:
+            raise ValueError("target_epsilon chooses the noise_multiplier; give one of them only")
+        return self
+
+    @model_validator(mode="after")
+    def _target_within_the_limits(self) -> Self:
+        for name in ("max_epsilon", "dataset_epsilon"):
+            limit = getattr(self, name)
+            if self.target_epsilon is not None and limit is not None and self.target_epsilon > limit:
+                raise ValueError(f"target_epsilon ({self.target_epsilon:g}) must not exceed {name} ({limit:g})")
+        return self
+
+    @model_validator(mode="after")
+    def _delta_of_the_dataset_with_its_epsilon(self) -> Self:
+        if self.dataset_delta is not None and self.dataset_epsilon is None:
+            raise ValueError("dataset_delta needs dataset_epsilon; give both, or neither")
+        return self
 
 
 class RebalancingConfig(Config):

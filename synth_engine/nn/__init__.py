@@ -1,6 +1,7 @@
 """Fused layers: what the obvious code does column by column, done in a few large products.
 
-Belongs here: tensors, and later each layer's per-sample-gradient rule. Does not belong here: columns, files, encodings.
+Belongs here: tensors, and of each layer what norms of single records' gradients are made of (`Taps`). Does not belong
+here: columns, files, encodings.
 
 Shape legend: B rows of a batch, K sub-columns, G column orders in a batch, D embedding size, H hidden units per
 sub-column, V codes of all sub-columns together.
@@ -11,5 +12,6 @@ from synth_engine.nn.embedding import CodeEmbedding
 from synth_engine.nn.heads import BucketedHeads
 from synth_engine.nn.masked import MaskedBlocks
 from synth_engine.nn.orders import precedence
+from synth_engine.nn.taps import Taps
 
-__all__ = ["BucketedHeads", "CodeEmbedding", "MaskedBlocks", "dropout", "precedence"]
+__all__ = ["BucketedHeads", "CodeEmbedding", "MaskedBlocks", "Taps", "dropout", "precedence"]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from synth_engine.nn.taps import Taps, squared_lengths
+
 N_BASIS = 12
 
 
@@ -54,10 +56,19 @@ class CodeEmbedding(nn.Module):
         knots_2VD: Tensor = nn.functional.embedding(self.knots_V2.t(), self.rank_weight)
         return self.table + knots_2VD[0] * self.shares_V2[:, :1] + knots_2VD[1] * self.shares_V2[:, 1:]
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Embed codes of shape (..., K)."""
-        embedded: Tensor = nn.functional.embedding(codes + self.offsets_K, self.vectors())
+    def forward(self, codes: Tensor, taps: Taps | None = None) -> Tensor:
+        """Embed codes of shape (..., K); with taps (B, K)."""
+        places = codes + self.offsets_K
+        embedded: Tensor = nn.functional.embedding(places, self.vectors())
+        if taps is not None:
+            taps.add(embedded, self._squared_inputs(places), *self.parameters(), record_dim=0)
         return embedded
+
+    def _squared_inputs(self, places: Tensor) -> Tensor:
+        """A code takes its own vector once, and those of two knots by their shares. No two sub-columns share any."""
+        if not self.has_ranks:
+            return torch.ones_like(places, dtype=self.table.dtype)
+        return (1 + squared_lengths(self.shares_V2))[places]
 
 
 def triangular_basis(ranks: Tensor) -> tuple[Tensor, Tensor]:

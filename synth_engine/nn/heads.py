@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from synth_engine.nn.taps import Taps, squared_lengths
+
 # A head is padded to the largest of its bucket; a bucket ends where padding would cost more than this factor.
 MAX_PADDING = 1.6
 # Small, so that the first predictions are close to the biases.
@@ -49,7 +51,7 @@ class BucketedHeads(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(len(bucket), width)))
             self.register_buffer(f"padding_{b}", self._padding(bucket, width), persistent=False)
 
-    def losses(self, hidden_KBH: Tensor, codes_BK: Tensor) -> Tensor:
+    def losses(self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None) -> Tensor:
         """Cross-entropy of every code, in nats."""
         lengths = [len(bucket) for bucket in self.buckets]
         # `split`, not slices: its gradient is one concatenation, that of a slice is a copy of the whole.
@@ -59,6 +61,8 @@ class BucketedHeads(nn.Module):
         for b, (inputs, target) in enumerate(zip(hidden, codes, strict=True)):
             bias = self.biases[b] + self.get_buffer(f"padding_{b}")
             logits = torch.baddbmm(bias[:, None], inputs, self.weights[b])
+            if taps is not None:
+                taps.add(logits, squared_lengths(inputs) + 1, self.weights[b], self.biases[b])
             flat = nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
             parts.append(flat.view(lengths[b], -1))
         return torch.cat(parts)
@@ -71,10 +75,7 @@ class BucketedHeads(nn.Module):
 
     @torch.no_grad()
     def start_from(self, frequencies: Sequence[Tensor]) -> None:
-        """Let the biases give these frequencies of each sub-column's codes, so that training starts from the marginals.
-
-        Reads the data: not for training under differential privacy.
-        """
+        """Let the biases give these frequencies of each sub-column's codes: training starts from the marginals."""
         for k, counts in enumerate(frequencies):
             bucket, i = self._bucket_of[k]
             smoothed = counts.to(self.biases[bucket]) + 0.5

@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from synth_engine.nn.taps import squared_lengths
+
 
 class MaskedBlocks(nn.Module):
     """K blocks of H units; block ``j`` sees the embeddings of those sub-columns that come before ``j``.
@@ -37,6 +39,10 @@ class MaskedBlocks(nn.Module):
         flat = embedded.reshape(groups, rows, n * dim)
         bias = self.bias.reshape(1, 1, n * hidden).expand(groups, 1, n * hidden)
         return torch.baddbmm(bias, flat, masked.reshape(groups, n * dim, n * hidden)).view(groups, rows, n, hidden)
+
+    def squared_inputs(self, embedded: Tensor, sees_GKK: Tensor) -> Tensor:
+        """For taps: squared length (G, R, K) of all that each block sees, its bias counting as 1."""
+        return squared_lengths(embedded) @ sees_GKK.to(embedded.dtype) + 1
 
     def looped(self, embedded: Tensor, sees_GKK: Tensor) -> Tensor:
         """The same, block by block and group by group: slow, and plain to see."""

@@ -13,6 +13,7 @@ from synth_engine.stages.model_saver import ModelSaver, Run
 from synth_engine.stages.model_state import State
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
 from synth_engine.tabular.sizes import DEFAULT, sizes_for
@@ -87,7 +88,8 @@ class TabularTraining:
                 best = learner.best
                 assert isinstance(best, TabularNetwork)
                 if outcome.steps:
-                    calibrate(best, codes[TRAINING], run.randomness.generator(self.device, "calibration"))
+                    counts = count_codes(codes[TRAINING], best.layout.cardinalities)
+                    calibrate(best, counts, run.randomness.generator(self.device, "calibration"))
                 self.saver.finish(best, learner.history, outcome, loop.end)
 
     def _run(self, team: Team, n_training: int) -> Run:
@@ -112,7 +114,7 @@ class TabularTraining:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
             network = TabularNetwork(layout, sizes_for(self.config.model, len(layout.cardinalities)))
-        network.to(self.device).start_from_marginals(training)
+        network.to(self.device).start_from_marginals(count_codes(training, layout.cardinalities))
         return network
 
     def _learner(self, task: TabularTask, run: Run, team: Team) -> Learner:

@@ -1,8 +1,10 @@
 """Calibration: after training, output biases are set so that the model's own samples have the training marginals.
 
 Regularisation and early stopping leave conditionals slightly off, and in sampling these errors add up along the order:
-a category may come out a whole percentage point too often. Reads exact marginals: not under differential privacy.
+a category may come out a whole percentage point too often.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -19,27 +21,28 @@ BATCH = 8192
 
 
 @torch.no_grad()
-def calibrate(network: TabularNetwork, codes_NK: Tensor, generator: torch.Generator) -> None:
+def calibrate(network: TabularNetwork, counts: Sequence[Tensor], generator: torch.Generator) -> None:
     """Shift the biases of each head, in the natural order, by the log ratio of training to sampled frequency.
 
     Every sub-column is corrected before its codes are drawn, so that later ones are conditioned on corrected codes.
 
     Args:
         network: A trained network; its biases are changed in place.
-        codes_NK: Codes of the training rows.
+        counts: How often each sub-column's codes are among the training rows: exact, or noisy for differential privacy.
         generator: Source of randomness, on the network's device.
     """
     sizes = network.layout.cardinalities
     n_rows = max(1024, min(MAX_ROWS, MAX_NUMBERS // max(sizes)))
     conditionals = Conditionals(network)  # heads change in what follows, the first layer does not
-    drawn = torch.empty(n_rows, len(sizes), dtype=torch.int32, device=codes_NK.device)
-    for k, size in enumerate(sizes):
+    device = network.column_of_K.device
+    drawn = torch.empty(n_rows, len(sizes), dtype=torch.int32, device=device)
+    for k in range(len(sizes)):
         probabilities = _probabilities(conditionals, drawn[:, :k], k)
-        observed = torch.bincount(codes_NK[:, k], minlength=size).to(probabilities)
+        observed = counts[k].to(probabilities)
         shift = _log_ratio(observed, probabilities.sum(0) * (observed.sum() / n_rows))
         network.heads.shift_bias(k, shift)
         corrected = (probabilities.log() + shift).softmax(1)
-        uniforms = torch.rand(n_rows, generator=generator, device=codes_NK.device, dtype=torch.float64)
+        uniforms = torch.rand(n_rows, generator=generator, device=device, dtype=torch.float64)
         drawn[:, k] = draw(corrected, uniforms) + conditionals.offsets_K[k]
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, dropout, precedence
+from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, Taps, dropout, precedence
+from synth_engine.nn.taps import squared_lengths
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.sizes import Sizes
 
@@ -52,13 +53,16 @@ class TabularNetwork(nn.Module):
             self.residual_weights.append(nn.Parameter(torch.randn(n, hidden, hidden) * math.sqrt(0.5 / hidden)))
             self.residual_biases.append(nn.Parameter(torch.zeros(n, 1, hidden)))
 
-    def start_from_marginals(self, codes_NK: Tensor) -> None:
-        """Let the first predictions be the training rows' marginal frequencies; not under differential privacy."""
-        sizes = enumerate(self.layout.cardinalities)
-        self.heads.start_from([torch.bincount(codes_NK[:, k], minlength=size) for k, size in sizes])
+    def start_from_marginals(self, counts: Sequence[Tensor]) -> None:
+        """Let the first predictions be these frequencies of each sub-column's codes: see `marginals`."""
+        self.heads.start_from(counts)
 
     def losses(
-        self, codes_BK: Tensor, groups: Sequence[OrderGroup], dropout_generator: torch.Generator | None = None
+        self,
+        codes_BK: Tensor,
+        groups: Sequence[OrderGroup],
+        dropout_generator: torch.Generator | None = None,
+        taps: Taps | None = None,
     ) -> Tensor:
         """Cross-entropy of every code given the codes before it, in nats.
 
@@ -66,26 +70,37 @@ class TabularNetwork(nn.Module):
             codes_BK: Codes of the rows.
             groups: The column orders of the rows, in the rows' order.
             dropout_generator: Switches dropout on.
+            taps: Told of every layer, for norms of the records' gradients.
 
         Returns:
             Losses (K, B); the sub-columns stand in head order.
         """
-        embedded_BKD = self.embedding(codes_BK)
-        parts = []
+        embedded_BKD = self.embedding(codes_BK, taps)
+        parts, seen = [], []
         for (_, order_GC), rows in zip(groups, embedded_BKD.split([group.n_rows for group in groups]), strict=True):
             sees = precedence(order_GC, self.column_of_K).index_select(2, self.heads.order_K)
-            parts.append(self.blocks(rows.unflatten(0, (len(order_GC), -1)), sees).flatten(0, 1))
-        first_KBH = torch.cat(parts).transpose(0, 1).contiguous()
-        return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator), codes_BK)
+            grouped = rows.unflatten(0, (len(order_GC), -1))
+            parts.append(self.blocks(grouped, sees).flatten(0, 1))
+            if taps is not None:
+                seen.append(self.blocks.squared_inputs(grouped, sees).flatten(0, 1))
+        # A clone, as it is changed in place: `contiguous` would make it a view where there is one row.
+        first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
+        if taps is not None:
+            taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
+        return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator, taps), codes_BK, taps)
 
     def logits(self, first_BH: Tensor, k: int) -> Tensor:
         """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost."""
         place = self.heads.place[k]
         return self.heads.logits(self._refine(first_BH[None], slice(place, place + 1), None)[0], k)
 
-    def _refine(self, first_KBH: Tensor, which: slice, generator: torch.Generator | None) -> Tensor:
+    def _refine(
+        self, first_KBH: Tensor, which: slice, generator: torch.Generator | None, taps: Taps | None = None
+    ) -> Tensor:
         hidden = dropout(first_KBH.relu_(), self.sizes.dropout, generator)
         for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
-            layer = torch.baddbmm(bias[which], hidden, weight[which]).relu_()
-            hidden = hidden + dropout(layer, self.sizes.dropout, generator)
+            layer = torch.baddbmm(bias[which], hidden, weight[which])
+            if taps is not None:
+                taps.add(layer, squared_lengths(hidden) + 1, weight, bias)
+            hidden = hidden + dropout(layer.relu_(), self.sizes.dropout, generator)
         return hidden

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from synth_engine.domain.progress import Progress
 from synth_engine.tabular.layout import Column, Layout
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.task import TabularTask
@@ -123,7 +124,7 @@ def train_on(
     seed: int = 0,
 ) -> tuple[Outcome, History, TabularNetwork]:
     """A training such as the stage runs, with settings for tiny tables."""
-    network.start_from_marginals(training)
+    network.start_from_marginals(count_codes(training, network.layout.cardinalities))
     task = TabularTask(network, training, validation, flexible=flexible)
     randomness = Randomness.of_seed(seed)
     learner = Learner(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import sample
 from tests.tabular.helpers import (
@@ -55,7 +56,7 @@ def test_a_biased_network_is_set_right(learned, seed):
     network, wanted = biased(learned.network, seed), frequencies(learned.training, learned.network)
     distances = [distance(marginals(network), wanted)]
     for _ in range(3):
-        calibrate(network, learned.training, seeded(seed))
+        calibrate(network, count_codes(learned.training, sizes_of(network)), seeded(seed))
         distances.append(distance(marginals(network), wanted))
     assert distances[0] > 0.3
     assert distances[1] < 0.5 * distances[0]
@@ -69,7 +70,7 @@ def test_a_second_calibration_changes_much_less(learned, seed):
     changes = []
     for _ in range(2):
         before = torch.cat([bias.detach().flatten().clone() for bias in network.heads.biases])
-        calibrate(network, learned.training, seeded(seed))
+        calibrate(network, count_codes(learned.training, sizes_of(network)), seeded(seed))
         after = torch.cat([bias.detach().flatten() for bias in network.heads.biases])
         changes.append((after - before).norm().item())
     assert changes[1] < 0.4 * changes[0]
@@ -78,14 +79,14 @@ def test_a_second_calibration_changes_much_less(learned, seed):
 def test_the_first_sub_column_is_exact_at_once(learned):
     """It has nothing before it, so there is neither chance nor a row that differs from another."""
     network = biased(learned.network, 0)
-    calibrate(network, learned.training, seeded(0))
+    calibrate(network, count_codes(learned.training, sizes_of(network)), seeded(0))
     found, wanted = (each[0] for each in (marginals(network), frequencies(learned.training, network)))
     assert total_variation(found, wanted) < 0.001  # a pseudo-count each is left
 
 
 def test_what_was_learned_gets_no_worse(learned):
     network, wanted = copy.deepcopy(learned.network), frequencies(learned.training, learned.network)
-    calibrate(network, learned.training, seeded(0))
+    calibrate(network, count_codes(learned.training, sizes_of(network)), seeded(0))
     assert distance(marginals(network), wanted) < distance(marginals(learned.network), wanted)
 
 
@@ -94,7 +95,7 @@ def test_a_calibrated_network_is_nearly_left_alone(seed):
     """The rows are the network's own, so that only their chance is left: about 0.4 · sqrt(216 / 60,000) = 0.02."""
     network = make_network(COLUMNS, seed)
     calibrated = copy.deepcopy(network)
-    calibrate(calibrated, sample(network, 60_000, seeded(seed)), seeded(seed + 1))
+    calibrate(calibrated, count_codes(sample(network, 60_000, seeded(seed)), sizes_of(calibrated)), seeded(seed + 1))
     rows = all_rows(COLUMNS)
     before, after = (row_probabilities(each, rows, range(4)) for each in (network, calibrated))
     assert total_variation(before, after) < 0.02
@@ -104,7 +105,7 @@ def test_a_calibrated_network_is_nearly_left_alone(seed):
 def test_only_the_biases_of_heads_change(seed):
     network = make_network(MIXED, seed)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    calibrate(network, random_codes(MIXED, 500, seed), seeded(seed))
+    calibrate(network, count_codes(random_codes(MIXED, 500, seed), sizes_of(network)), seeded(seed))
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
     assert all(name.startswith("heads.biases") for name in changed)
@@ -114,7 +115,7 @@ def test_codes_never_seen_become_rare_and_stay_finite():
     network = make_network(MIXED, 0)
     codes = torch.zeros(5000, 5, dtype=torch.int32)
     for _ in range(5):
-        calibrate(network, codes, seeded(0))
+        calibrate(network, count_codes(codes, sizes_of(network)), seeded(0))
     assert all(value.isfinite().all() for value in network.state_dict().values())
     assert (sample(network, 2000, seeded(0)) == 0).double().mean() > 0.95
 
@@ -122,7 +123,7 @@ def test_codes_never_seen_become_rare_and_stay_finite():
 @pytest.mark.parametrize("size", [1, 3])
 def test_one_column_and_one_code(size):
     network = make_network([[size]], 0)
-    calibrate(network, torch.zeros(100, 1, dtype=torch.int32), seeded(0))
+    calibrate(network, count_codes(torch.zeros(100, 1, dtype=torch.int32), sizes_of(network)), seeded(0))
     assert all(value.isfinite().all() for value in network.state_dict().values())
     assert (sample(network, 500, seeded(0)) == 0).double().mean() > 0.9
 
@@ -130,7 +131,7 @@ def test_one_column_and_one_code(size):
 def test_no_rows_change_nothing():
     network = make_network(MIXED, 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    calibrate(network, torch.zeros(0, 5, dtype=torch.int32), seeded(0))
+    calibrate(network, count_codes(torch.zeros(0, 5, dtype=torch.int32), sizes_of(network)), seeded(0))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -138,7 +139,7 @@ def test_a_single_row_moves_the_network_only_a_little():
     """Its one count meets a pseudo-count of one: no code may become twice as likely relative to another."""
     network = make_network(MIXED, 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    calibrate(network, torch.zeros(1, 5, dtype=torch.int32), seeded(0))
+    calibrate(network, count_codes(torch.zeros(1, 5, dtype=torch.int32), sizes_of(network)), seeded(0))
     after = network.state_dict()
     assert max((after[name] - value).abs().max().item() for name, value in before.items()) <= 0.7
 
@@ -146,7 +147,7 @@ def test_a_single_row_moves_the_network_only_a_little():
 def test_follows_its_generator():
     made = [make_network(MIXED, 0) for _ in range(3)]
     for network, seed in zip(made, (0, 0, 1), strict=True):
-        calibrate(network, random_codes(MIXED, 500, 0), seeded(seed))
+        calibrate(network, count_codes(random_codes(MIXED, 500, 0), sizes_of(network)), seeded(seed))
     one, same, other = (torch.cat([bias.detach().flatten() for bias in network.heads.biases]) for network in made)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

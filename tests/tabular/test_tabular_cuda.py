@@ -8,6 +8,7 @@ import torch
 from synth_engine.nn.orders import random_orders
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.interventions import Interventions
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import OrderGroup
 from synth_engine.tabular.sampler import sample
 from synth_engine.tabular.sizes import Sizes
@@ -55,7 +56,7 @@ def test_a_training_learns_the_known_table():
     training, validation = draw_rows(6000, seed=0).cuda(), draw_rows(1500, seed=1).cuda()
     network = new_network(COLUMNS, 0, Sizes(embedding=8, hidden=32)).cuda()
     _, _, best = train_on(network, training, validation, epochs=20)
-    calibrate(best, training, torch.Generator("cuda").manual_seed(0))
+    calibrate(best, count_codes(training, best.layout.cardinalities), torch.Generator("cuda").manual_seed(0))
     rows = all_rows(COLUMNS)
     found = row_probabilities(best.cpu(), rows, range(len(COLUMNS)))
     assert total_variation(found, true_probabilities(rows)) < 0.06

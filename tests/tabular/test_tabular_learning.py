@@ -13,6 +13,7 @@ from torch import Tensor
 
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.interventions import Interventions
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.sampler import sample
 from synth_engine.tabular.sizes import Sizes
 from tests.tabular.helpers import (
@@ -127,5 +128,5 @@ def test_the_tiniest_tables_can_be_learned(n_training, n_validation, flexible):
     outcome, history, best = train_on(network, training, validation, epochs=3, flexible=flexible)
     assert outcome.steps == 3
     assert all((record.val_loss is None) == (n_validation == 0) for record in history.records)
-    calibrate(best, training, seeded(0))
+    calibrate(best, count_codes(training, best.layout.cardinalities), seeded(0))
     assert row_probabilities(best, ROWS, NATURAL).sum().item() == pytest.approx(1, abs=1e-4)

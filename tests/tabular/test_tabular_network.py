@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from synth_engine.nn.orders import natural_order, random_orders
 from synth_engine.tabular import conditionals
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from tests.tabular.helpers import (
@@ -182,8 +183,8 @@ def test_starts_near_the_marginals():
     columns = [[3], [2, 3], [4]]
     network = new_network(columns, 0, Sizes(embedding=16, hidden=64))
     codes = random_codes(columns, 4000, 0) % torch.tensor([2, 2, 3, 2])
-    network.start_from_marginals(codes)
-    counts = [torch.bincount(codes[:, k], minlength=size) for k, size in enumerate(network.layout.cardinalities)]
+    counts = count_codes(codes, network.layout.cardinalities)
+    network.start_from_marginals(counts)
     entropy = sum(-(share * share.clamp(min=1e-9).log()).sum() for share in (count / len(codes) for count in counts))
     loss = losses_of(network, codes, [0, 1, 2]).sum(1).mean()
     assert loss.item() == pytest.approx(entropy.item(), abs=0.05)
