@@ -86,4 +86,5 @@ def _read(workspace: Workspace, model: ArtefactReader) -> State:
         raise ArtefactError(
             f"{place}: comes from another workspace, so what was random in it cannot be repeated; {_OTHERWISE}"
         ) from None
-    return State(Run(Randomness(key), found["settings"], found["limits"]), found["learner"])
+    run = Run(found["run"], Randomness(key), found["settings"], found["limits"], found["plan"])
+    return State(run, found["learner"])

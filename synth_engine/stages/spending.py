@@ -5,8 +5,8 @@ taken (`training`).
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synth_engine.domain import DifferentialPrivacyConfig
@@ -32,12 +32,12 @@ def allowance_of(config: DifferentialPrivacyConfig | None) -> Allowance | None:
 
 
 @dataclass(frozen=True)
-class Unbounded:
-    """A training without differential privacy: it needs no ledger, but voids one that is there.
+class RunLedger:
+    """The lines of one run in the ledger of a workspace.
 
     Args:
         workspace: Whose ledger.
-        run: Tells runs apart.
+        run: Tells runs apart; a run that is resumed repeats its steps without a further loss, so it is the same.
         data_version: Of the data.
     """
 
@@ -45,31 +45,48 @@ class Unbounded:
     run: str
     data_version: str
 
-    def settle(self, steps: int) -> None:
-        """One line for each run."""
-        entries = self.workspace.ledger.entries()
-        if not steps or not entries or any(entry.parameters.get(_RUN) == self.run for entry in entries):
-            return
-        entry = LedgerEntry(
+    def all_entries(self) -> list[LedgerEntry]:
+        """Those of everything that was done in the workspace."""
+        return self.workspace.ledger.entries()
+
+    def entries(self) -> list[LedgerEntry]:
+        """Those of this run."""
+        return [entry for entry in self.all_entries() if entry.parameters.get(_RUN) == self.run]
+
+    def entry(
+        self, mechanism: str, epsilon: float | None, delta: float | None, parameters: Mapping[str, Any]
+    ) -> LedgerEntry:
+        """A further line."""
+        return LedgerEntry(
             stage="train",
-            mechanism="exact gradients: not differentially private",
+            mechanism=mechanism,
             purpose=_PURPOSE,
-            parameters={_RUN: self.run},
-            epsilon=None,
-            delta=None,
+            parameters={_RUN: self.run, **parameters},
+            epsilon=epsilon,
+            delta=delta,
             data_version=self.data_version,
         )
-        self.workspace.ledger.add([entry])
+
+
+@dataclass(frozen=True)
+class Unbounded:
+    """Account of a training without differential privacy: it needs no ledger, but voids one that is there."""
+
+    ledger: RunLedger
+
+    def settle(self, steps: int) -> None:
+        """One line for each run."""
+        if steps and self.ledger.all_entries() and not self.ledger.entries():
+            entry = self.ledger.entry("exact gradients: not differentially private", None, None, {})
+            self.ledger.workspace.ledger.add([entry])
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """A training with differential privacy. Its lines add up to what it costs, however many there are of them.
+    """Account of a training with differential privacy. Its lines add up to what it costs, however many there are.
 
     Args:
-        workspace: Whose ledger.
-        run: Tells runs apart; a run that is resumed repeats its steps without a further loss, so it has the same.
-        data_version: Of the data.
+        ledger: Where they are written.
         mechanism: Its name.
         epsilon: Loss after so many steps; infinite where there is no noise.
         delta: Probability that it is larger.
@@ -77,43 +94,33 @@ class Bounded:
         parameters: Settings of the mechanism.
     """
 
-    workspace: Workspace
-    run: str
-    data_version: str
+    ledger: RunLedger
     mechanism: str
     epsilon: Callable[[int], float]
     delta: float
-    allowance: Allowance | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
+    allowance: Allowance | None
+    parameters: Mapping[str, Any]
 
     def check(self, steps: int) -> None:
         """Raise `InputError`, saying what is left, if so many steps would overdraw the allowance."""
         entry = self._entry(steps)
         if self.allowance is not None and entry is not None:
             wanted = {"epsilon": [entry.epsilon], "delta": [entry.delta]}
-            self.allowance.check(self.workspace.ledger.entries(), wanted)
+            self.allowance.check(self.ledger.all_entries(), wanted)
 
     def settle(self, steps: int) -> None:
         """Add a line for what was not written down before; raises `InputError` if it would overdraw the allowance."""
         entry = self._entry(steps)
         if entry is not None:
-            self.workspace.ledger.add([entry], self.allowance)
+            self.ledger.workspace.ledger.add([entry], self.allowance)
 
     def _entry(self, steps: int) -> LedgerEntry | None:
-        mine = [entry for entry in self.workspace.ledger.entries() if entry.parameters.get(_RUN) == self.run]
-        total = self.epsilon(steps)
-        if any(entry.epsilon is None for entry in mine):
+        mine, total = self.ledger.entries(), self.epsilon(steps)
+        settled = [entry.epsilon for entry in mine]
+        if None in settled or total <= sum(epsilon or 0.0 for epsilon in settled):
             return None
-        settled = sum(entry.epsilon or 0.0 for entry in mine)
-        if total <= settled:
-            return None
-        is_bounded = math.isfinite(total)
-        return LedgerEntry(
-            stage="train",
-            mechanism=self.mechanism,
-            purpose=_PURPOSE,
-            parameters={_RUN: self.run, _STEPS: steps, **self.parameters},
-            epsilon=total - settled if is_bounded else None,
-            delta=(0.0 if mine else self.delta) if is_bounded else None,
-            data_version=self.data_version,
-        )
+        parameters = {**self.parameters, _STEPS: steps}
+        if not math.isfinite(total):
+            return self.ledger.entry(self.mechanism, None, None, parameters)
+        epsilon = total - sum(epsilon or 0.0 for epsilon in settled)
+        return self.ledger.entry(self.mechanism, epsilon, 0.0 if mine else self.delta, parameters)

@@ -32,3 +32,16 @@ def schedule_for(n_training: int, batch_size: int) -> Schedule:
         weight_decay=WEIGHT_DECAY,
         decay_ramp_steps=EPOCHS_TO_FULL_DECAY * max(1, n_training // batch_size),
     )
+
+
+PRIVATE_AVERAGE_DECAY = 0.99
+
+
+def private_batch_size_for(n_training: int) -> int:
+    """Records that a step of private training is expected to have: more of them drown the noise."""
+    return int(min(8192, max(64, 2 ** round(math.log2(max(n_training, 1) / 16)))))
+
+
+def private_schedule_for(steps: int) -> Schedule:
+    """A schedule that looks at nothing but the number of steps."""
+    return Schedule(peak=PEAK_RATE_AT_256, warmup_steps=max(1, steps // 20), weight_decay=0.0, cooldown_share=1.0)
