@@ -4,6 +4,7 @@ Belongs here: what is decided before the first step. Does not belong here: mecha
 (`privacy`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -12,12 +13,19 @@ from torch import Tensor
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
-from synth_engine.stages.regimes import Parts, common_settings, epochs_of
+from synth_engine.stages.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.spending import Bounded, RunLedger, allowance_of
 from synth_engine.tabular.marginals import count_codes, release_counts
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
-from synth_engine.tabular.recipe import PRIVATE_AVERAGE_DECAY, private_batch_size_for, private_schedule_for
+from synth_engine.tabular.recipe import (
+    PRIVATE_AVERAGE_DECAY,
+    PRIVATE_EPOCHS,
+    private_batch_size_for,
+    private_schedule_for,
+    private_sizes,
+)
+from synth_engine.tabular.sizes import Sizes
 from synth_engine.training import Randomness
 from synth_engine.training.loop import Spending, steps_of
 from synth_engine.training.poisson import PoissonRows
@@ -27,14 +35,29 @@ from synth_engine.training.secrets import secret_generator
 from synth_engine.training.team import Team
 from synth_engine.workspace.artefacts import TRAINING
 
+# A step's records are looked at in parts, which bounds the memory.
+MAX_BATCH = 1024
 # Settings that the noise follows from; a run that is resumed must share them.
 _OF_THE_MECHANISM = {"delta", "noise_multiplier", "max_grad_norm", "target_epsilon"}
 
 
 def private_settings(config: TrainConfig, team: Team, n_records: int) -> dict[str, Any]:
-    """Settings that a run that is resumed must share."""
+    """Settings that a run that is resumed must share. Steps are as large as suits private training, unless told."""
+    records = private_batch_size_for(n_records)
+    per_process = config.gradient_accumulation_steps or math.ceil(
+        records / (team.size * (config.batch_size or MAX_BATCH))
+    )
+    chosen = config.model_copy(update={"gradient_accumulation_steps": per_process})
     privacy = _privacy_of(config).model_dump(include=_OF_THE_MECHANISM)
-    return common_settings(config, team, private_batch_size_for(n_records)) | {"differential_privacy": privacy}
+    settings = common_settings(chosen, team, math.ceil(records / (per_process * team.size)))
+    return settings | {"differential_privacy": privacy}
+
+
+def private_limits(config: TrainConfig) -> dict[str, float]:
+    """The limits that the user sets. With a target for epsilon and no wish for epochs, as many as suit it."""
+    limits = limits_of(config)
+    is_free = _privacy_of(config).target_epsilon is not None and limits["epochs"] == DEFAULT_EPOCHS
+    return limits | ({"epochs": PRIVATE_EPOCHS} if is_free else {})
 
 
 @dataclass(frozen=True)
@@ -66,6 +89,15 @@ class PrivateRegime:
     def spending(self) -> Spending | None:
         """What the steps cost."""
         return self.private_plan
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """In epochs, seconds and steps."""
+        return private_limits(self.config) | {"steps": self.private_plan.steps}
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """Without dropout."""
+        return private_sizes(sizes)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -118,7 +150,8 @@ class PrivateRegime:
         sampler = PoissonRows(
             len(training), plan.sample_rate, records_per_step, micro_batches, self.randomness, training.device
         )
-        return Parts(stepper, sampler, private_schedule_for(plan.steps), None, PRIVATE_AVERAGE_DECAY)
+        schedule = private_schedule_for(plan.steps, records_per_step)
+        return Parts(stepper, sampler, schedule, None, PRIVATE_AVERAGE_DECAY)
 
     @classmethod
     def planned(
@@ -148,7 +181,7 @@ class PrivateRegime:
             n_records = resumed["n_records"]
         records_per_step = min(settings["batch_size"] * settings["micro_batches"], n_records)
         rate = min(1.0, max(records_per_step, 1) / max(n_records, 1))
-        wanted = steps_of(epochs_of(config), max(1, round(1 / rate))) if n_records else 0
+        wanted = steps_of(private_limits(config)["epochs"], max(1, round(1 / rate))) if n_records else 0
         if resumed is None:
             events = tuple(GaussianEvent(**event) for event in before)
             plan = plan_training(privacy, n_records, max(records_per_step, 1), wanted, events)

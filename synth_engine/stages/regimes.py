@@ -15,7 +15,7 @@ from synth_engine.stages.spending import Account
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
-from synth_engine.tabular.sizes import DEFAULT
+from synth_engine.tabular.sizes import DEFAULT, Sizes
 from synth_engine.tabular.task import TabularTask
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
 from synth_engine.training.loop import Referee, Spending
@@ -56,6 +56,11 @@ class Regime(Protocol):
         ...
 
     @property
+    def limits(self) -> dict[str, float]:
+        """Limits that a run that is resumed may change, in epochs and seconds."""
+        ...
+
+    @property
     def plan(self) -> dict[str, Any]:
         """What it takes over from the run that it goes on with."""
         ...
@@ -73,6 +78,10 @@ class Regime(Protocol):
     @property
     def account(self) -> Account:
         """Is told of every model before it is written."""
+        ...
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """Sizes of the network, from those that suit its columns."""
         ...
 
     def guarantee(self, steps: int) -> dict[str, Any] | None:
@@ -99,6 +108,15 @@ class PlainRegime:
     plan: dict[str, Any]
     max_steps: int | None = None
     spending: Spending | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Those that the user sets."""
+        return limits_of(self.config)
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """As they are."""
+        return sizes
 
     def guarantee(self, steps: int) -> dict[str, Any] | None:
         """There is none."""

@@ -14,7 +14,7 @@ from synth_engine.stages.model_files import layout_of
 from synth_engine.stages.model_saver import ModelSaver, Run
 from synth_engine.stages.model_state import State
 from synth_engine.stages.private_regime import PrivateRegime, private_settings
-from synth_engine.stages.regimes import Parts, PlainRegime, Regime, epochs_of, limits_of, plain_settings
+from synth_engine.stages.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.spending import RunLedger, Unbounded
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
@@ -66,9 +66,9 @@ class TabularTraining:
     def _train(self, team: Team, termination: Termination, progress: Progress) -> None:
         run_id, randomness = self._identity(team)
         regime = self._regime(team, run_id, randomness)
-        run = Run(run_id, randomness, regime.settings, limits_of(self.config), regime.plan)
+        run = Run(run_id, randomness, regime.settings, regime.limits, regime.plan)
         counts = regime.counts(self._codes[TRAINING], layout_of(self.statistics).cardinalities)
-        network = self._network(counts, randomness)
+        network = self._network(regime, counts, randomness)
         parts = regime.parts(network, self._codes, team)
         learner = self._learner(network, parts, run)
         self.saver.begin(run, regime, learner)
@@ -123,11 +123,12 @@ class TabularTraining:
         settings = private_settings(self.config, team, n_records)
         return PrivateRegime.planned(self.config, randomness, settings, n_records, ledger, resumed=resumed, before=[])
 
-    def _network(self, counts: list[Tensor], randomness: Randomness) -> TabularNetwork:
+    def _network(self, regime: Regime, counts: list[Tensor], randomness: Randomness) -> TabularNetwork:
         layout = layout_of(self.statistics)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = TabularNetwork(layout, sizes_for(self.config.model, len(layout.cardinalities)))
+            sizes = regime.sizes(sizes_for(self.config.model, len(layout.cardinalities)))
+            network = TabularNetwork(layout, sizes)
         network.to(self.device).start_from_marginals(counts)
         return network
 
