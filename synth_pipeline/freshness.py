@@ -9,6 +9,10 @@ from typing import Any
 
 from synth_engine.workspace import Manifest
 
+INTERRUPTED = "its making was interrupted"
+# How a model came about says nothing about whether it is the one that is wanted.
+_OF_NO_ACCOUNT = {"model_state_strategy"}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -38,7 +42,11 @@ def why_rebuild(found: Manifest | None, wanted: Wanted, damaged: Sequence[str]) 
     if found.engine_version != wanted.engine_version:
         return f"it was made by version {found.engine_version} of the engine, this is {wanted.engine_version}"
     if not found.facts.get("finished", True):  # training shows its best model so far before it ends
-        return "its making was interrupted"
+        return _change(found, wanted, damaged) or INTERRUPTED
+    return _change(found, wanted, damaged)
+
+
+def _change(found: Manifest, wanted: Wanted, damaged: Sequence[str]) -> str | None:
     return _input_change(found, wanted) or _config_change(found, wanted) or _damage(damaged)
 
 
@@ -53,6 +61,7 @@ def _config_change(found: Manifest, wanted: Wanted) -> str | None:
     changed = [
         f"{name} from {found.config.get(name)!r} to {wanted.config.get(name)!r}"
         for name in _different(found.config, wanted.config)
+        if name not in _OF_NO_ACCOUNT
     ]
     return f"settings changed: {', '.join(changed)}" if changed else None
 

@@ -15,11 +15,11 @@ from dagster import AssetObservation, DataVersion, Failure, MaterializeResult, O
 from pydantic import BaseModel, ConfigDict
 
 from synth_engine import __version__
-from synth_engine.domain import ArtefactError, UserError
+from synth_engine.domain import ArtefactError, ModelStateStrategy, UserError
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.catalog import DatasetConfig
-from synth_pipeline.freshness import Wanted, why_rebuild
+from synth_pipeline.freshness import INTERRUPTED, Wanted, why_rebuild
 from synth_pipeline.progress import EpochReports, both
 from synth_pipeline.records import Record, read_record, write_record
 from synth_pipeline.resources import Listener, Storage
@@ -89,10 +89,13 @@ class StageRun:
         if reason is None:
             self.context.log.info(f"{self.dataset}: {self.stage.name} has nothing to do, its result is current")
             return self._outcome(None)
+        arguments = dict(settings or {})
+        if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
+            arguments["model_state_strategy"] = ModelStateStrategy.resume
         self.context.log.info(f"{self.dataset}: {self.stage.name} runs, because {reason}")
         callback = both(EpochReports(self._observe), self.listener.started(self.stage.name))
         begin = time.monotonic()
-        verb(workspace_dir=str(self.workspace.root), update_progress=callback, **dict(settings or {}))
+        verb(workspace_dir=str(self.workspace.root), update_progress=callback, **arguments)
         record = Record(version=self._version(), seconds=time.monotonic() - begin, source=source)
         write_record(self.workspace, self.stage.asset, record)
         return self._outcome(reason)

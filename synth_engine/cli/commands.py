@@ -59,6 +59,7 @@ def run(  # noqa: PLR0913, PLR0917
     max_training_time: opt.Minutes = 14400,
     batch_size: opt.TrainBatch = None,
     no_flexible_generation: opt.FixedOrder = False,
+    model_state_strategy: opt.Strategy = "RESET",
     sample_size: opt.SampleSize = None,
     temperature: opt.Temperature = 1,
     top_p: opt.TopP = 1,
@@ -91,7 +92,14 @@ def run(  # noqa: PLR0913, PLR0917
         ),
         "encode": {},
         "train": for_train(
-            model, max_training_time, max_epochs, batch_size, None, no_flexible_generation, device, seed
+            model=model,
+            max_training_time=max_training_time,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            no_flexible_generation=no_flexible_generation,
+            model_state_strategy=model_state_strategy,
+            device=device,
+            random_state=seed,
         ),
         "generate": for_generate(sample_size, None, temperature, top_p, rare, device, seed),
     }
@@ -149,20 +157,22 @@ def train(  # noqa: PLR0913, PLR0917
     batch_size: opt.TrainBatch = None,
     gradient_accumulation_steps: opt.Accumulation = None,
     no_flexible_generation: opt.FixedOrder = False,
+    model_state_strategy: opt.Strategy = "RESET",
     device: opt.Device = None,
     seed: opt.Seed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 4: train the model, until it no longer gets better."""
     settings = for_train(
-        model,
-        max_training_time,
-        max_epochs,
-        batch_size,
-        gradient_accumulation_steps,
-        no_flexible_generation,
-        device,
-        seed,
+        model=model,
+        max_training_time=max_training_time,
+        max_epochs=max_epochs,
+        batch_size=batch_size,
+        gradient_accumulation_steps=gradient_accumulation_steps,
+        no_flexible_generation=no_flexible_generation,
+        model_state_strategy=model_state_strategy,
+        device=device,
+        random_state=seed,
     )
     run_stages({"train": settings}, workspace)
 

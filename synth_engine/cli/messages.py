@@ -35,6 +35,7 @@ _OPTIONS = {
     "max_training_time": "--max-training-time",
     "batch_size": "--batch-size",
     "gradient_accumulation_steps": "--gradient-accumulation-steps",
+    "model_state_strategy": "--model-state-strategy",
     "sample_size": "--sample-size",
     "sampling_temperature": "--temperature",
     "sampling_top_p": "--top-p",

@@ -180,6 +180,16 @@ Accumulation = Annotated[
         rich_help_panel=_TRAINING,
     ),
 ]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        "--model-state-strategy",
+        help="What of a model that is there is taken up: nothing (RESET), its weights (REUSE), or all, to go on with a "
+        "training that was interrupted (RESUME).",
+        metavar="STRATEGY",
+        rich_help_panel=_TRAINING,
+    ),
+]
 FixedOrder = Annotated[
     bool,
     typer.Option(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -34,11 +35,14 @@ def run_stages(
 
     sources = {"tgt_data": table, "ctx_data": context}
     data = {name: read_table(path) for name, path in sources.items() if path is not None}
-    with TerminalProgress() as progress:
+    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started: the others keep quiet
+    with TerminalProgress() if is_first else nullcontext() as progress:
         for name, arguments in settings.items():
             verb: Callable[..., None] = getattr(stages, name)
             verb(**data, **arguments, workspace_dir=workspace, update_progress=progress)
             data.clear()
+    if not is_first:
+        return
     if output is not None:
         write_table(synthetic_table(workspace), output)
     console = Console(highlight=False)

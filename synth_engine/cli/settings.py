@@ -46,30 +46,13 @@ def for_analyze(no_value_protection: bool, epsilon: float | None, delta: float |
     return settings
 
 
-def for_train(
-    model: str | None,
-    max_training_time: float,
-    max_epochs: float,
-    batch_size: int | None,
-    gradient_accumulation_steps: int | None,
-    no_flexible_generation: bool,
-    device: str | None,
-    seed: int | None,
-) -> Settings:
-    """Arguments of `train`."""
+def for_train(*, no_flexible_generation: bool, device: str | None, **settings: Any) -> Settings:
+    """Arguments of `train`; most have the names of the options."""
     from synth_engine.tabular.sizes import check_identifier
 
-    settings: Settings = {
-        "model": model,
-        "max_training_time": max_training_time,
-        "max_epochs": max_epochs,
-        "batch_size": batch_size,
-        "gradient_accumulation_steps": gradient_accumulation_steps,
-        "enable_flexible_generation": not no_flexible_generation,
-        "random_state": seed,
-    }
+    settings["enable_flexible_generation"] = not no_flexible_generation
     TrainConfig.of(**settings)
-    check_identifier(model)
+    check_identifier(settings["model"])
     return settings | _device(device)
 
 

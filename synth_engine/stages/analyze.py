@@ -13,6 +13,7 @@ from synth_engine.stages.disclosure import Disclosure, disclosure_of
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
+from synth_engine.stages.spending import allowance_of
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.summaries import SubjectsOf, summarise
 from synth_engine.workspace import Artefact, ArtefactWriter, Manifest, Workspace
@@ -65,6 +66,7 @@ def analyze(
     workspace = Workspace(workspace_dir)
     original = Original.read(workspace)
     disclosure = disclosure_of(config, _questions(original))
+    _check_allowance(workspace, config, disclosure)
     n_columns = len(original.target.types) + (len(original.context.types) if original.context else 0)
     progress = Progress(update_progress, "analyze", total=max(n_columns, 1), unit="columns")
     summaries = _summarise(original, disclosure, progress)
@@ -174,10 +176,19 @@ def _disclose(
     return target, statistics(original.context, summaries.context, SequenceLengths())
 
 
+def _check_allowance(workspace: Workspace, config: AnalyzeConfig, disclosure: Disclosure) -> None:
+    """Refuse, before any work, an analysis that would overdraw what the workspace is allowed."""
+    allowance, privacy = allowance_of(config.differential_privacy), disclosure.privacy
+    if allowance is not None:
+        wanted = {name: [getattr(privacy, name, None)] for name in ("epsilon", "delta")}
+        allowance.check(workspace.ledger.entries(), wanted)
+
+
 def _record_spends(workspace: Workspace, config: AnalyzeConfig, disclosure: Disclosure, data_version: str) -> None:
     """Write down what is about to leave, before any of it does.
 
     Statistics without differential privacy need no ledger where nobody asked for any, but void one that is there.
     """
     if config.differential_privacy is not None or workspace.ledger.entries():
-        workspace.ledger.add(disclosure.ledger_entries(data_version))
+        allowance = allowance_of(config.differential_privacy)
+        workspace.ledger.add(disclosure.ledger_entries(data_version), allowance)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from synth_engine.domain import TrainConfig
 from synth_engine.stages import model_files as files
+from synth_engine.stages.regimes import Regime
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import DEFAULT, sizes_for
@@ -34,19 +35,18 @@ class Run:
     """What a snapshot must know of a training beside the learner.
 
     Args:
+        id: Tells runs apart.
         randomness: Of the run.
         settings: Those that another run must share to go on from here.
         limits: Those that it may change.
+        plan: What was decided for the run before its first step, whatever another run would decide.
     """
 
+    id: str
     randomness: Randomness
     settings: dict[str, Any]
     limits: dict[str, float]
-
-    @property
-    def batch(self) -> tuple[int, int]:
-        """Records of a micro-batch, and micro-batches of a step."""
-        return self.settings["batch_size"], self.settings["micro_batches"]
+    plan: dict[str, Any]
 
 
 class ModelSaver:
@@ -71,12 +71,13 @@ class ModelSaver:
         self._workspace, self._config, self._inputs = workspace, config, inputs
         self._statistics, self._callback = statistics, callback
         self._run: Run | None = None
+        self._regime: Regime | None = None
         self._saved_at, self._interval = time.monotonic(), FIRST_INTERVAL
         self._checkpoints_saved = 0
 
-    def begin(self, run: Run, learner: Learner) -> None:
-        """Name the run whose snapshots will be saved; those that the learner brings along are saved already."""
-        self._run, self._saved_at = run, time.monotonic()
+    def begin(self, run: Run, regime: Regime, learner: Learner) -> None:
+        """Name the run whose snapshots will be saved; models that the learner brings along are saved already."""
+        self._run, self._regime, self._saved_at = run, regime, time.monotonic()
         self._checkpoints_saved = _checkpoints(learner.history)
 
     def is_due(self, *, at_end_of_epoch: bool) -> bool:
@@ -110,6 +111,9 @@ class ModelSaver:
         snapshot: dict[str, Any] | None,
     ) -> None:
         settings = self._config.model_dump(mode="json")
+        steps = 0 if snapshot is None else snapshot["counters"]["step"]
+        if self._regime is not None:
+            self._regime.account.settle(steps)
         with self._workspace.replace(Artefact.MODEL_DATA, config=settings, inputs=self._inputs) as writer:
             weights: dict[str, Tensor] = {} if network is None else network.state_dict()
             writer.write_bytes(files.WEIGHTS_FILE, files.to_bytes({name: t.cpu() for name, t in weights.items()}))
@@ -120,6 +124,8 @@ class ModelSaver:
                 writer.write_bytes(files.SNAPSHOT_FILE, files.to_bytes(self._sealed(snapshot)))
             writer.facts = {
                 "finished": outcome is not None or network is None,
+                "steps": steps,
+                "privacy": None if self._regime is None else self._regime.guarantee(steps),
                 "outcome": None if outcome is None else vars(outcome),
                 "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
             }
@@ -135,10 +141,12 @@ class ModelSaver:
         assert self._run is not None
         return {
             "format": FORMAT,
+            "run": self._run.id,
             # Who knows it could tell which records a step was about, and undo the noise of differential privacy.
             "key": self._workspace.seal(self._run.randomness.key),
             "settings": self._run.settings,
             "limits": self._run.limits,
+            "plan": self._run.plan,
             "learner": learner,
         }
 

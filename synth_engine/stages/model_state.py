@@ -32,11 +32,12 @@ class State:
             InputError: the settings are not those that it was begun with.
         """
         self._check(run.settings)
+        fresh = learner.schedule
         learner.restore(self.learner)
-        counters, schedule = learner.counters, learner.schedule
-        if counters.limit is not None and run.limits != self.run.limits:
-            counters.limit = None
-            schedule.cooldown_from = schedule.cooldown_to = None
+        is_for_limits = learner.counters.limit is not None or fresh.cooldown_to is not None
+        if is_for_limits and run.limits != self.run.limits:
+            learner.counters.limit = None
+            learner.schedule.cooldown_from, learner.schedule.cooldown_to = fresh.cooldown_from, fresh.cooldown_to
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         before = self.run.settings
@@ -86,4 +87,5 @@ def _read(workspace: Workspace, model: ArtefactReader) -> State:
         raise ArtefactError(
             f"{place}: comes from another workspace, so what was random in it cannot be repeated; {_OTHERWISE}"
         ) from None
-    return State(Run(Randomness(key), found["settings"], found["limits"]), found["learner"])
+    run = Run(found["run"], Randomness(key), found["settings"], found["limits"], found["plan"])
+    return State(run, found["learner"])

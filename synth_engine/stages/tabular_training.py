@@ -1,6 +1,8 @@
 """Training of tabular models: the half of `train` that needs torch."""
 
+import secrets
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,30 +13,20 @@ from synth_engine.domain.progress import Progress
 from synth_engine.stages.model_files import layout_of
 from synth_engine.stages.model_saver import ModelSaver, Run
 from synth_engine.stages.model_state import State
+from synth_engine.stages.private_regime import PrivateRegime, private_settings
+from synth_engine.stages.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
+from synth_engine.stages.spending import RunLedger, Unbounded
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
-from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
-from synth_engine.tabular.sizes import DEFAULT, sizes_for
-from synth_engine.tabular.task import TabularTask
-from synth_engine.training import (
-    History,
-    Learner,
-    Limits,
-    Loop,
-    PlainStepper,
-    Randomness,
-    ShuffledRows,
-    WeightAverage,
-)
-from synth_engine.training.team import Team, joined
-from synth_engine.training.termination import awaited
-from synth_engine.workspace import ArtefactReader
+from synth_engine.tabular.sizes import sizes_for
+from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
+from synth_engine.training.team import Team, decided_bytes, joined
+from synth_engine.training.termination import Termination, awaited
+from synth_engine.workspace import ArtefactReader, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
-DEFAULT_EPOCHS = 100.0
-DEFAULT_MINUTES = 10 * 24 * 60.0
+_ID_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -42,16 +34,20 @@ class TabularTraining:
     """A training to be done.
 
     Args:
+        workspace: Where.
         statistics: Of the table.
         encoded: Its codes.
+        data_version: Tells versions of the table apart.
         config: Settings.
         device: Where to compute.
         saver: Where the model goes.
         state: What to go on from.
     """
 
+    workspace: Workspace
     statistics: TableStatistics
     encoded: ArtefactReader
+    data_version: str
     config: TrainConfig
     device: torch.device
     saver: ModelSaver
@@ -59,77 +55,88 @@ class TabularTraining:
 
     def run(self, update_progress: ProgressCallback | None) -> None:
         """Train on the encoded rows, and save every better model; without a column there is nothing to learn."""
-        progress = Progress(update_progress, "train", total=_epochs(self.config), unit="epochs")
-        if layout_of(self.statistics).n_columns == 0:
-            self.saver.finish(None, History(), None, None)
-            return
         with awaited() as termination, joined(self.device) as team:
-            codes = {role: _read_codes(self.encoded, role).to(self.device) for role in (TRAINING, VALIDATION)}
-            run = self._run(team, len(codes[TRAINING]))
-            network = self._network(codes[TRAINING], run.randomness)
-            flexible = self.config.enable_flexible_generation
-            task = TabularTask(network, codes[TRAINING], codes[VALIDATION], flexible=flexible)
-            learner = self._learner(task, run, team)
-            self.saver.begin(run, learner)
-            loop = Loop(
-                learner,
-                ShuffledRows(task.n_training, *run.batch, run.randomness, self.device),
-                Limits(run.limits["epochs"], run.limits["seconds"]),
-                referee=task,
-                progress=progress,
-                keeper=self.saver if team.rank == 0 else None,
-                team=team,
-                termination=termination,
-            )
-            outcome = loop.run()
-            if team.rank == 0:
-                best = learner.best
-                assert isinstance(best, TabularNetwork)
-                if outcome.steps:
-                    counts = count_codes(codes[TRAINING], best.layout.cardinalities)
-                    calibrate(best, counts, run.randomness.generator(self.device, "calibration"))
-                self.saver.finish(best, learner.history, outcome, loop.end)
+            callback = update_progress if team.rank == 0 else None
+            progress = Progress(callback, "train", total=epochs_of(self.config), unit="epochs")
+            if layout_of(self.statistics).n_columns:
+                self._train(team, termination, progress)
+            elif team.rank == 0:
+                self.saver.finish(None, History(), None, None)
 
-    def _run(self, team: Team, n_training: int) -> Run:
-        config = self.config
+    def _train(self, team: Team, termination: Termination, progress: Progress) -> None:
+        run_id, randomness = self._identity(team)
+        regime = self._regime(team, run_id, randomness)
+        run = Run(run_id, randomness, regime.settings, regime.limits, regime.plan)
+        counts = regime.counts(self._codes[TRAINING], layout_of(self.statistics).cardinalities)
+        network = self._network(regime, counts, randomness)
+        parts = regime.parts(network, self._codes, team)
+        learner = self._learner(network, parts, run)
+        self.saver.begin(run, regime, learner)
+        loop = Loop(
+            learner,
+            parts.sampler,
+            Limits(run.limits["epochs"], run.limits["seconds"], regime.max_steps),
+            progress,
+            referee=parts.referee,
+            keeper=self.saver if team.rank == 0 else None,
+            spending=regime.spending,
+            team=team,
+            termination=termination,
+        )
+        outcome = loop.run()
+        if team.rank == 0:
+            self._finish(learner, outcome, counts, loop, randomness)
+
+    def _finish(
+        self, learner: Learner, outcome: Outcome, counts: list[Tensor], loop: Loop, randomness: Randomness
+    ) -> None:
+        best = learner.best
+        assert isinstance(best, TabularNetwork)
+        if outcome.steps:
+            calibrate(best, counts, randomness.generator(self.device, "calibration"))
+        self.saver.finish(best, learner.history, outcome, loop.end)
+
+    @cached_property
+    def _codes(self) -> dict[str, Tensor]:
+        return {role: _read_codes(self.encoded, role).to(self.device) for role in (TRAINING, VALIDATION)}
+
+    def _identity(self, team: Team) -> tuple[str, Randomness]:
+        """Name and randomness of the run: new ones, or those of the run that is gone on with."""
         if self.state is not None:
-            randomness = self.state.run.randomness
-        else:
-            seed = config.random_state
-            randomness = Randomness.fresh() if seed is None else Randomness.of_seed(seed)
-        settings = {
-            "model": config.model or DEFAULT,
-            "enable_flexible_generation": config.enable_flexible_generation,
-            "batch_size": config.batch_size or batch_size_for(n_training),
-            "micro_batches": (config.gradient_accumulation_steps or 1) * team.size,
-        }
-        minutes = DEFAULT_MINUTES if config.max_training_time is None else config.max_training_time
-        return Run(randomness, settings, {"epochs": _epochs(config), "seconds": 60 * minutes})
+            return self.state.run.id, self.state.run.randomness
+        run_id = decided_bytes(secrets.token_bytes(_ID_BYTES), team).hex()
+        seed = self.config.random_state
+        if seed is None:
+            return run_id, Randomness(decided_bytes(Randomness.fresh().key, team))
+        if self.config.differential_privacy is None:
+            return run_id, Randomness.of_seed(seed)
+        # Seeds can be guessed, and with the key of the run the noise could be subtracted.
+        return run_id, Randomness(self.workspace.keyed("train", seed))
 
-    def _network(self, training: Tensor, randomness: Randomness) -> TabularNetwork:
+    def _regime(self, team: Team, run_id: str, randomness: Randomness) -> Regime:
+        ledger = RunLedger(self.workspace, run_id, self.data_version)
+        resumed = None if self.state is None else self.state.run.plan
+        if self.config.differential_privacy is None:
+            settings = plain_settings(self.config, team, len(self._codes[TRAINING]))
+            return PlainRegime(self.config, randomness, settings, Unbounded(ledger), plan={})
+        n_records = self.statistics.no_of_training_records  # the number that is published; the real one may be secret
+        settings = private_settings(self.config, team, n_records)
+        return PrivateRegime.planned(self.config, randomness, settings, n_records, ledger, resumed=resumed, before=[])
+
+    def _network(self, regime: Regime, counts: list[Tensor], randomness: Randomness) -> TabularNetwork:
         layout = layout_of(self.statistics)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = TabularNetwork(layout, sizes_for(self.config.model, len(layout.cardinalities)))
-        network.to(self.device).start_from_marginals(count_codes(training, layout.cardinalities))
+            sizes = regime.sizes(sizes_for(self.config.model, len(layout.cardinalities)))
+            network = TabularNetwork(layout, sizes)
+        network.to(self.device).start_from_marginals(counts)
         return network
 
-    def _learner(self, task: TabularTask, run: Run, team: Team) -> Learner:
-        network = task.network
-        batch_size, micro_batches = run.batch
-        learner = Learner(
-            network,
-            PlainStepper(network, task.batch_losses, run.randomness, team),
-            schedule_for(task.n_training, batch_size * micro_batches),
-            WeightAverage(network, AVERAGE_DECAY),
-        )
+    def _learner(self, network: TabularNetwork, parts: Parts, run: Run) -> Learner:
+        learner = Learner(network, parts.stepper, parts.schedule, WeightAverage(network, parts.average_decay))
         if self.state is not None:
             self.state.resume(learner, run)
         return learner
-
-
-def _epochs(config: TrainConfig) -> float:
-    return DEFAULT_EPOCHS if config.max_epochs is None else config.max_epochs
 
 
 def _read_codes(encoded: ArtefactReader, role: str) -> Tensor:

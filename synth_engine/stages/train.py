@@ -91,7 +91,9 @@ def train(  # noqa: PLR0913
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
     state = find_state(workspace, encoded.manifest, config.model_state_strategy)
     saver = ModelSaver(workspace, config, inputs, statistics, upload_model_data_callback)
-    TabularTraining(statistics, encoded, config, target, saver, state).run(update_progress)
+    data_version = stats.manifest.inputs[Artefact.TGT_DATA.folder]
+    training = TabularTraining(workspace, statistics, encoded, data_version, config, target, saver, state)
+    training.run(update_progress)
 
 
 def _check_callable(callback: object) -> None:
@@ -104,7 +106,6 @@ def _refuse_unavailable(config: TrainConfig) -> None:
     refuse(
         "train",
         max_sequence_window=config.max_sequence_window,
-        differential_privacy=config.differential_privacy,
         model_state_strategy="REUSE" if config.model_state_strategy == ModelStateStrategy.reuse else None,
     )
 

@@ -43,7 +43,10 @@ class Keeper(Protocol):
 class Spending(Protocol):
     """What the steps cost of the privacy of the records."""
 
-    delta: float
+    @property
+    def delta(self) -> float:
+        """Probability that the loss is larger."""
+        ...
 
     def epsilon(self, step: int) -> float:
         """Privacy loss of so many steps and of all that came before them."""
@@ -63,6 +66,16 @@ class Limits:
     epochs: float
     seconds: float
     steps: int | None = None
+
+
+def steps_of(epochs: float, steps_per_epoch: int) -> int:
+    """Steps of so many epochs.
+
+    >>> steps_of(1.1, 10), steps_of(0.01, 10)
+    (11, 1)
+    """
+    # Rounded, as 1.1 epochs of 10 steps would be 11.000000000000002 of them.
+    return math.ceil(round(epochs * steps_per_epoch, 6))
 
 
 @dataclass(frozen=True)
@@ -108,8 +121,7 @@ class Loop:
         self.started = self.reported = self.epoch_started = time.monotonic()
         self.seconds_before, self.samples_before = self.learner.counters.seconds, self.learner.counters.samples
         self.reported_epochs = 0.0
-        # Rounded, as 1.1 epochs of 10 steps would be 11.000000000000002 of them.
-        wanted = math.ceil(round(self.limits.epochs * self.sampler.steps_per_epoch, 6))
+        wanted = steps_of(self.limits.epochs, self.sampler.steps_per_epoch)
         allowed = math.inf if self.limits.steps is None else self.limits.steps
         self.is_short_of_steps = allowed < wanted
         self.max_steps = int(min(wanted, allowed)) if self.sampler.records_per_step else 0

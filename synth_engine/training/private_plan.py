@@ -5,14 +5,12 @@ Belongs here: from settings to noise and steps. Does not belong here: mechanisms
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError
 from synth_engine.privacy import Spend
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
 
-# Delta is for analysis and training together, in equal parts.
-_TRAINING_SHARE_OF_DELTA = 0.5
 # Part of epsilon that the marginals alone may cost. Together with the steps it is less, as losses add up in squares:
 # about a tenth.
 _MARGINALS_SHARE = 0.3
@@ -31,6 +29,10 @@ class PrivatePlan:
         marginals: The release of the marginals; None where the budget is too small even for that.
         max_grad_norm: Length that gradients are clipped to.
     """
+
+    MECHANISM: ClassVar[str] = "sampled Gaussian on clipped gradients, Gaussian on marginals"
+    # Delta is for analysis and training together, in equal parts.
+    SHARE_OF_DELTA: ClassVar[float] = 0.5
 
     accountant: Accountant
     steps: int
@@ -69,7 +71,7 @@ class PrivatePlan:
             "noise_multiplier_of_marginals": None if self.marginals is None else self.marginals.noise_multiplier,
         }
         return Spend(
-            mechanism="sampled Gaussian on clipped gradients, Gaussian on marginals",
+            mechanism=self.MECHANISM,
             purpose="weights of the model",
             epsilon=epsilon if is_bounded else None,
             delta=self.delta if is_bounded else None,
@@ -99,7 +101,7 @@ def plan_training(
     Raises:
         InputError: a budget that no noise can keep, or no noise at all together with a budget.
     """
-    delta = _TRAINING_SHARE_OF_DELTA * config.delta
+    delta = PrivatePlan.SHARE_OF_DELTA * config.delta
     rate = min(1.0, records_per_step / max(n_records, 1))
     accountant = Accountant(delta, GaussianEvent(config.noise_multiplier, rate), before, config.accountant)
     limit = config.max_epsilon if config.target_epsilon is None else config.target_epsilon

@@ -83,12 +83,21 @@ def share(items: Sequence[Item], team: Team) -> list[tuple[int, Item]]:
     return list(enumerate(items))[team.rank :: team.size]
 
 
+def decided_bytes(data: bytes, team: Team) -> bytes:
+    """The bytes that process 0 has, of which all have as many."""
+    if team.size == 1:
+        return data
+    return bytes(int(team.decided(byte)) for byte in data)
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Team]:
     """The team that this process belongs to: by the variables that ``torchrun`` and ``accelerate launch`` set."""
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
         yield Alone()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     begun = not torch.distributed.is_initialized()
     if begun:
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

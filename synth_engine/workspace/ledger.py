@@ -7,16 +7,19 @@ Belongs here: how lines are added, and the running total. Does not belong here: 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from upath import UPath
 
-from synth_engine.domain import ArtefactError
+from synth_engine.domain import ArtefactError, InputError
 from synth_engine.workspace import storage
 
 FILE_NAME = "ModelStore/privacy-ledger.jsonl"
+# What adding up in floating point may leave behind.
+_ROUNDING = 1e-9
 
 
 class LedgerEntry(BaseModel):
@@ -49,6 +52,43 @@ class LedgerEntry(BaseModel):
     cumulated_delta: float | None = None
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """What all events of a workspace may add up to.
+
+    Args:
+        epsilon: Privacy loss.
+        delta: Probability that it is larger; None does not limit it.
+    """
+
+    epsilon: float
+    delta: float | None = None
+
+    def check(self, old: Sequence[LedgerEntry], wanted: Mapping[str, Sequence[float | None]]) -> None:
+        """Raise `InputError`, saying what is left, if more events would overdraw it.
+
+        Args:
+            old: The events so far.
+            wanted: ``epsilon`` and ``delta`` of the further ones; None where there is no bound.
+        """
+        for name, limit in (("epsilon", self.epsilon), ("delta", self.delta)):
+            if limit is None:
+                continue
+            used, amounts = (getattr(old[-1], f"cumulated_{name}") if old else 0.0), wanted[name]
+            if used is None or None in amounts:
+                where = f"{FILE_NAME} holds one without" if used is None else "this would be one without"
+                raise InputError(
+                    f"dataset_{name}: expected that all events have a bound, but {where}; statistics have one with "
+                    "value_protection_epsilon, a training with noise; begin with a new workspace, or leave it out"
+                )
+            more = sum(amount or 0.0 for amount in amounts)
+            if used + more > limit * (1 + _ROUNDING):
+                raise InputError(
+                    f"dataset_{name}: {limit:.4g} is allowed and {used:.4g} spent, so {max(limit - used, 0.0):.4g} is "
+                    f"left, but up to {more:.4g} would be spent now; ask for less, or allow for more"
+                )
+
+
 class Ledger:
     """The ledger of a workspace. Use `Workspace.ledger` to get it.
 
@@ -65,12 +105,19 @@ class Ledger:
         """All events, oldest first; none where there is no ledger."""
         return self._parsed(storage.read(self._path))
 
-    def add(self, entries: Iterable[LedgerEntry]) -> None:
-        """Write events down, with the totals up to each of them."""
+    def add(self, entries: Iterable[LedgerEntry], allowance: Allowance | None = None) -> None:
+        """Write events down, with the totals up to each of them.
+
+        Raises:
+            InputError: they would overdraw the allowance; then none is written.
+        """
         new = list(entries)
 
         def extended(data: bytes | None) -> bytes:
-            lines = [entry.model_dump_json() for entry in _cumulated(self._parsed(data), new)]
+            old = self._parsed(data)
+            if allowance is not None:
+                allowance.check(old, {name: [getattr(each, name) for each in new] for name in ("epsilon", "delta")})
+            lines = [entry.model_dump_json() for entry in _cumulated(old, new)]
             return (data or b"") + "".join(f"{line}\n" for line in lines).encode()
 
         with storage.explained(self._path, "written"):

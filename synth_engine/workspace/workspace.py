@@ -1,5 +1,6 @@
 """A workspace: a folder on any file system that fsspec knows, read and written artefact by artefact."""
 
+import hmac
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -107,6 +108,11 @@ class Workspace:
         """
         seed = config.get(SEED)
         return {**config, SEED: f"sealed-{sealed(seed, self._hash_key())}"} if seed is not None else dict(config)
+
+    def keyed(self, *purpose: str | int) -> bytes:
+        """A key of 32 bytes for one purpose, known only to who has ``OriginalData``; the same each time."""
+        text = "\x1f".join(str(part) for part in purpose)
+        return hmac.digest(self._hash_key(), text.encode(), "sha256")
 
     def seal(self, secret: bytes) -> str:
         """Hide a secret of at most 32 bytes from everyone without ``OriginalData``."""

@@ -177,14 +177,14 @@ def test_a_failed_run_leaves_what_was_there(finished, failure):
 class _Interrupting(Listener):
     """Cancels the run in the middle of training, as the browser does: by a request and a signal."""
 
-    def __init__(self, instance: DagsterInstance) -> None:
-        self._instance = instance
+    def __init__(self, instance: DagsterInstance, number: signal.Signals = signal.SIGINT) -> None:
+        self._instance, self._number = instance, number
 
     def started(self, stage: str) -> ProgressCallback | None:
         def interrupt(*args: Any, message: dict[str, Any] | None = None, **kwargs: Any) -> None:
             if (message or {}).get("epoch") is not None:
                 self._instance.report_run_canceling(self._instance.get_runs()[0])
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), self._number)
 
         return interrupt
 
@@ -196,6 +196,24 @@ def test_a_cancelled_run_stops_in_training_and_the_next_one_goes_on(finished):
     assert [run.status for run in finished.instance.get_runs()] == [DagsterRunStatus.CANCELED]
     assert finished.run().success
     assert finished.rebuilt() == ["model_store", "synthetic_data"]
+
+
+def test_a_run_whose_machine_goes_away_is_resumed_where_it_was(finished):
+    """By SIGTERM, as a cluster does it: training saves a snapshot first, and the next run goes on from there."""
+    finished.configure(train={"model": "MOSTLY_AI/Small", "max_epochs": 3})
+    result = finished.run(listener=_Interrupting(finished.instance, signal.SIGTERM))
+    assert not result.success
+    unfinished = finished.workspace.manifest(Artefact.MODEL_DATA)
+    assert not unfinished.facts["finished"]
+    assert unfinished.facts["steps"] > 0
+    first = finished.workspace.read(Artefact.MODEL_DATA).bytes("progress-messages.csv")
+    assert finished.run().success
+    model = finished.workspace.read(Artefact.MODEL_DATA)
+    assert model.manifest.facts["finished"]
+    assert model.bytes("progress-messages.csv").startswith(first)  # times included: nothing was trained twice
+    assert len(model.bytes("progress-messages.csv").splitlines()) == 4
+    assert finished.run().success
+    assert finished.rebuilt() == []
 
 
 def test_tables_of_a_folder_and_csv_are_sources_too(pipeline):

@@ -1,0 +1,166 @@
+"""How a training treats its records: it looks at them as it likes, or with differential privacy.
+
+Belongs here: which parts a training is put together from. Does not belong here: the parts (`training`, `tabular`), what
+the ledger is told (`spending`), files.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from synth_engine.domain import TrainConfig
+from synth_engine.stages.spending import Account
+from synth_engine.tabular.marginals import count_codes
+from synth_engine.tabular.network import TabularNetwork
+from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
+from synth_engine.tabular.sizes import DEFAULT, Sizes
+from synth_engine.tabular.task import TabularTask
+from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
+from synth_engine.training.loop import Referee, Spending
+from synth_engine.training.sampling import Sampler
+from synth_engine.training.steppers import Stepper
+from synth_engine.training.team import Team
+from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+DEFAULT_EPOCHS = 100.0
+DEFAULT_MINUTES = 10 * 24 * 60.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a loop is made from, beside the network.
+
+    Args:
+        stepper: Takes the steps.
+        sampler: Chooses the records of each.
+        schedule: Learning rates.
+        referee: Judges epochs; None: nobody may look at the records for that.
+        average_decay: Of the average of weights.
+    """
+
+    stepper: Stepper
+    sampler: Sampler
+    schedule: Schedule
+    referee: Referee | None
+    average_decay: float
+
+
+class Regime(Protocol):
+    """A way to treat records."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a run that is resumed must share."""
+        ...
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Limits that a run that is resumed may change, in epochs and seconds."""
+        ...
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What it takes over from the run that it goes on with."""
+        ...
+
+    @property
+    def max_steps(self) -> int | None:
+        """Steps that it allows for; None: as many as are wanted."""
+        ...
+
+    @property
+    def spending(self) -> Spending | None:
+        """Tells what steps cost; None where nothing is promised."""
+        ...
+
+    @property
+    def account(self) -> Account:
+        """Is told of every model before it is written."""
+        ...
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """Sizes of the network, from those that suit its columns."""
+        ...
+
+    def guarantee(self, steps: int) -> dict[str, Any] | None:
+        """What may be said of the privacy of a model after so many steps; None where nothing can be."""
+        ...
+
+    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
+        """How often each code of each sub-column occurs, as far as it may be known."""
+        ...
+
+    def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:
+        """What to train the network with, on codes by role."""
+        ...
+
+
+@dataclass(frozen=True)
+class PlainRegime:
+    """Exact gradients, shuffled epochs, and a validation that says when to stop."""
+
+    config: TrainConfig
+    randomness: Randomness
+    settings: dict[str, Any]
+    account: Account
+    plan: dict[str, Any]
+    max_steps: int | None = None
+    spending: Spending | None = None
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Those that the user sets."""
+        return limits_of(self.config)
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """As they are."""
+        return sizes
+
+    def guarantee(self, steps: int) -> dict[str, Any] | None:
+        """There is none."""
+        return None
+
+    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
+        """As they are."""
+        return count_codes(training_NK, cardinalities)
+
+    def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:
+        """Steps on the mean loss."""
+        flexible = self.config.enable_flexible_generation
+        task = TabularTask(network, codes[TRAINING], codes[VALIDATION], flexible=flexible)
+        batch_size, micro_batches = self.settings["batch_size"], self.settings["micro_batches"]
+        return Parts(
+            PlainStepper(network, task.batch_losses, self.randomness, team),
+            ShuffledRows(task.n_training, batch_size, micro_batches, self.randomness, codes[TRAINING].device),
+            schedule_for(task.n_training, batch_size * micro_batches),
+            task,
+            AVERAGE_DECAY,
+        )
+
+
+def common_settings(config: TrainConfig, team: Team, batch_size: int) -> dict[str, Any]:
+    """Settings that change what a step does."""
+    return {
+        "model": config.model or DEFAULT,
+        "enable_flexible_generation": config.enable_flexible_generation,
+        "batch_size": config.batch_size or batch_size,
+        "micro_batches": (config.gradient_accumulation_steps or 1) * team.size,
+    }
+
+
+def plain_settings(config: TrainConfig, team: Team, n_training: int) -> dict[str, Any]:
+    """Of training without differential privacy."""
+    return common_settings(config, team, batch_size_for(n_training)) | {"differential_privacy": None}
+
+
+def limits_of(config: TrainConfig) -> dict[str, float]:
+    """The limits that the user sets, in epochs and seconds."""
+    minutes = DEFAULT_MINUTES if config.max_training_time is None else config.max_training_time
+    return {"epochs": epochs_of(config), "seconds": 60 * minutes}
+
+
+def epochs_of(config: TrainConfig) -> float:
+    """The most passes over the data."""
+    return DEFAULT_EPOCHS if config.max_epochs is None else config.max_epochs
