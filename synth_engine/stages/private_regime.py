@@ -209,8 +209,8 @@ def _taken_up(privacy: DifferentialPrivacyConfig, resumed: Mapping[str, Any], wa
     cost = accountant.epsilon(resumed["steps_taken"])
     if limits and cost > min(limits):
         raise InputError(
-            f"max_epsilon: the steps that were taken cost {cost:.3g} already, more than {min(limits):.3g}; raise it, or "
-            "start again with model_state_strategy='RESET'"
+            f"max_epsilon: the steps that were taken cost {cost:.3g} already, more than {min(limits):.3g}; raise it, "
+            "or start again with model_state_strategy='RESET'"
         )
     return PrivatePlan(accountant, steps, marginals, privacy.max_grad_norm)
 
