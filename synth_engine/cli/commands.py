@@ -230,6 +230,17 @@ def generate(  # noqa: PLR0913, PLR0917
 
 
 @app.command(cls=Command)
+def privacy(
+    workspace: Annotated[str, typer.Argument(help="Folder or URL of a workspace.", metavar="WORKSPACE")] = _WORKSPACE,
+    debug: opt.Debug = False,
+) -> None:
+    """What was spent of people's privacy in a workspace: every event, and what they come to."""
+    from synth_engine.cli.spending import show_ledger
+
+    show_ledger(workspace)
+
+
+@app.command(cls=Command)
 def demo(
     customers: Annotated[Path, typer.Argument(help="Where to write the customers: .csv, .parquet, …", metavar="FILE")],
     orders: Annotated[Path | None, typer.Option(help="Also write their orders to this file.", metavar="FILE")] = None,

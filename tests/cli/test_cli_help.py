@@ -6,7 +6,7 @@ import pytest
 
 from synth_engine import __version__
 
-COMMANDS = ["run", "split", "analyze", "encode", "train", "generate", "demo"]
+COMMANDS = ["run", "split", "analyze", "encode", "train", "generate", "privacy", "demo"]
 
 
 @pytest.mark.parametrize("width", [80, 120])
