@@ -9,7 +9,7 @@ from synth_engine._version import __version__
 from synth_engine.cli import options as opt
 from synth_engine.cli.help import Command, Group, no_command
 from synth_engine.cli.running import check_output, run_stages
-from synth_engine.cli.settings import for_analyze, for_generate, for_split, for_train
+from synth_engine.cli.settings import for_analyze, for_generate, for_split, for_train, given
 from synth_engine.domain import InputError
 from synth_engine.io import check_target, write_table
 
@@ -53,6 +53,12 @@ def run(  # noqa: PLR0913, PLR0917
     no_value_protection: opt.Unprotected = False,
     value_protection_epsilon: opt.Epsilon = None,
     delta: opt.Delta = None,
+    max_epsilon: opt.MaxEpsilon = None,
+    target_epsilon: opt.TargetEpsilon = None,
+    noise_multiplier: opt.NoiseMultiplier = None,
+    max_grad_norm: opt.MaxGradNorm = None,
+    accountant: opt.Accountant = None,
+    dataset_epsilon: opt.DatasetEpsilon = None,
     trn_val_split: opt.Share = 0.8,
     model: opt.Model = None,
     max_epochs: opt.Epochs = 100,
@@ -75,6 +81,16 @@ def run(  # noqa: PLR0913, PLR0917
             "the model of sequences and their context is not available yet, so --context and --context-key can be used "
             "with synth split, analyze and encode only; leave them out"
         )
+    privacy = given(
+        value_protection_epsilon=value_protection_epsilon,
+        delta=delta,
+        max_epsilon=max_epsilon,
+        target_epsilon=target_epsilon,
+        noise_multiplier=noise_multiplier,
+        max_grad_norm=max_grad_norm,
+        accountant=accountant,
+        dataset_epsilon=dataset_epsilon,
+    )
     # A seed would undo the protection by which values it drops, so it does not reach a stage that protects.
     settings = {
         "split": for_split(
@@ -87,9 +103,7 @@ def run(  # noqa: PLR0913, PLR0917
             trn_val_split,
             seed,
         ),
-        "analyze": for_analyze(
-            no_value_protection, value_protection_epsilon, delta, seed if no_value_protection else None
-        ),
+        "analyze": for_analyze(no_value_protection, seed if no_value_protection else None, privacy),
         "encode": {},
         "train": for_train(
             model=model,
@@ -97,6 +111,7 @@ def run(  # noqa: PLR0913, PLR0917
             max_epochs=max_epochs,
             batch_size=batch_size,
             no_flexible_generation=no_flexible_generation,
+            privacy=privacy,
             model_state_strategy=model_state_strategy,
             device=device,
             random_state=seed,
@@ -135,11 +150,13 @@ def analyze(
     no_value_protection: opt.Unprotected = False,
     value_protection_epsilon: opt.Epsilon = None,
     delta: opt.Delta = None,
+    dataset_epsilon: opt.DatasetEpsilon = None,
     seed: opt.AnalyzeSeed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 2: gather what may be known of every column."""
-    run_stages({"analyze": for_analyze(no_value_protection, value_protection_epsilon, delta, seed)}, workspace)
+    privacy = given(value_protection_epsilon=value_protection_epsilon, delta=delta, dataset_epsilon=dataset_epsilon)
+    run_stages({"analyze": for_analyze(no_value_protection, seed, privacy)}, workspace)
 
 
 @app.command(cls=Command)
@@ -157,6 +174,13 @@ def train(  # noqa: PLR0913, PLR0917
     batch_size: opt.TrainBatch = None,
     gradient_accumulation_steps: opt.Accumulation = None,
     no_flexible_generation: opt.FixedOrder = False,
+    delta: opt.Delta = None,
+    max_epsilon: opt.MaxEpsilon = None,
+    target_epsilon: opt.TargetEpsilon = None,
+    noise_multiplier: opt.NoiseMultiplier = None,
+    max_grad_norm: opt.MaxGradNorm = None,
+    accountant: opt.Accountant = None,
+    dataset_epsilon: opt.DatasetEpsilon = None,
     model_state_strategy: opt.Strategy = "RESET",
     device: opt.Device = None,
     seed: opt.Seed = None,
@@ -170,6 +194,15 @@ def train(  # noqa: PLR0913, PLR0917
         batch_size=batch_size,
         gradient_accumulation_steps=gradient_accumulation_steps,
         no_flexible_generation=no_flexible_generation,
+        privacy=given(
+            delta=delta,
+            max_epsilon=max_epsilon,
+            target_epsilon=target_epsilon,
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=max_grad_norm,
+            accountant=accountant,
+            dataset_epsilon=dataset_epsilon,
+        ),
         model_state_strategy=model_state_strategy,
         device=device,
         random_state=seed,

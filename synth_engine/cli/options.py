@@ -128,8 +128,54 @@ Delta = Annotated[
     float | None,
     typer.Option(
         "--delta",
-        help="Probability that the loss is larger; half of it is for the values. [dim]\\[default: 1e-5][/]",
+        help="Probability that the loss is larger; half is for values, half for training. [dim]\\[default: 1e-5][/]",
         metavar="DELTA",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+
+MaxEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="Train with differential privacy, and stop before the loss exceeds this.",
+        metavar="EPSILON",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+TargetEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="Train with differential privacy, with as much noise as makes all epochs cost this.",
+        metavar="EPSILON",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+NoiseMultiplier = Annotated[
+    float | None,
+    typer.Option(
+        help="Train with differential privacy, with noise so many times as large as a row may count. "
+        "[dim]\\[default: 1.5, if trained with it][/]",
+        metavar="NUMBER",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+MaxGradNorm = Annotated[
+    float | None,
+    typer.Option(help="How much a row may count. [dim]\\[default: 1][/]", metavar="NUMBER", rich_help_panel=_PRIVACY),
+]
+Accountant = Annotated[
+    str | None,
+    typer.Option(
+        help="How the loss of training is computed: RDP, or PRV, which is mostly smaller. [dim]\\[default: RDP][/]",
+        metavar="NAME",
+        rich_help_panel=_PRIVACY,
+    ),
+]
+DatasetEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="What all that is ever done in the workspace may add up to; what would overdraw it is refused.",
+        metavar="EPSILON",
         rich_help_panel=_PRIVACY,
     ),
 ]

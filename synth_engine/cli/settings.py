@@ -5,6 +5,8 @@ from typing import Any
 from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, SplitConfig, TrainConfig
 
 Settings = dict[str, Any]
+# Any of these asks for differential privacy of training.
+_OF_TRAINING = {"max_epsilon", "target_epsilon", "noise_multiplier", "max_grad_norm"}
 
 
 def for_split(
@@ -32,28 +34,34 @@ def for_split(
     return settings
 
 
-def for_analyze(no_value_protection: bool, epsilon: float | None, delta: float | None, seed: int | None) -> Settings:
+def for_analyze(no_value_protection: bool, seed: int | None, privacy: Settings) -> Settings:
     """Arguments of `analyze`."""
-    if delta is not None and epsilon is None:
+    settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
+    if {"value_protection_epsilon", "dataset_epsilon"} & privacy.keys():
+        settings["differential_privacy"] = privacy
+    elif "delta" in privacy and not _OF_TRAINING & privacy.keys():
         raise InputError(
             "--delta: expected --value-protection-epsilon beside it, found none; add it or leave delta out"
         )
-    settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
-    if epsilon is not None:
-        chosen = {} if delta is None else {"delta": delta}
-        settings["differential_privacy"] = {"value_protection_epsilon": epsilon, **chosen}
     AnalyzeConfig.of(**settings)
     return settings
 
 
-def for_train(*, no_flexible_generation: bool, device: str | None, **settings: Any) -> Settings:
+def for_train(*, no_flexible_generation: bool, device: str | None, privacy: Settings, **settings: Any) -> Settings:
     """Arguments of `train`; most have the names of the options."""
     from synth_engine.tabular.sizes import check_identifier
 
     settings["enable_flexible_generation"] = not no_flexible_generation
+    if _OF_TRAINING & privacy.keys():
+        settings["differential_privacy"] = privacy
     TrainConfig.of(**settings)
     check_identifier(settings["model"])
     return settings | _device(device)
+
+
+def given(**privacy: Any) -> Settings:
+    """Settings of differential privacy that were given; none of them turns it on where it is not meant."""
+    return {name: value for name, value in privacy.items() if value is not None}
 
 
 def for_generate(

@@ -25,6 +25,11 @@ class State:
     run: Run
     learner: dict[str, Any]
 
+    @property
+    def steps(self) -> int:
+        """Steps that were taken."""
+        return int(self.learner["counters"]["step"])
+
     def resume(self, learner: Learner, run: Run) -> None:
         """Take it up. Where the cool-down was begun for a limit that is a wider one now, it was begun in vain.
 

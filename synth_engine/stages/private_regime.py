@@ -173,7 +173,7 @@ class PrivateRegime:
             settings: See `private_settings`.
             n_records: Number of training records, as it was published.
             ledger: Of the run.
-            resumed: The plan of the run that is gone on with.
+            resumed: The plan of the run that is gone on with, and the ``steps_taken`` in it.
             before: Events that the weights to start from come from.
         """
         privacy = _privacy_of(config)
@@ -206,6 +206,12 @@ def _taken_up(privacy: DifferentialPrivacyConfig, resumed: Mapping[str, Any], wa
     )
     limits = [limit for limit in (privacy.max_epsilon, privacy.target_epsilon) if limit is not None]
     steps = accountant.max_steps(min(limits), wanted) if limits else wanted
+    cost = accountant.epsilon(resumed["steps_taken"])
+    if limits and cost > min(limits):
+        raise InputError(
+            f"max_epsilon: the steps that were taken cost {cost:.3g} already, more than {min(limits):.3g}; raise it, "
+            "or start again with model_state_strategy='RESET'"
+        )
     return PrivatePlan(accountant, steps, marginals, privacy.max_grad_norm)
 
 

@@ -115,7 +115,7 @@ class TabularTraining:
 
     def _regime(self, team: Team, run_id: str, randomness: Randomness) -> Regime:
         ledger = RunLedger(self.workspace, run_id, self.data_version)
-        resumed = None if self.state is None else self.state.run.plan
+        resumed = None if self.state is None else {**self.state.run.plan, "steps_taken": self.state.steps}
         if self.config.differential_privacy is None:
             settings = plain_settings(self.config, team, len(self._codes[TRAINING]))
             return PlainRegime(self.config, randomness, settings, Unbounded(ledger), plan={})

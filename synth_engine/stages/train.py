@@ -87,6 +87,7 @@ def train(  # noqa: PLR0913
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)
     statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
     _refuse_sequences(statistics)
+    _check_statistics(config, statistics)
     encoded = workspace.read(Artefact.ENCODED_DATA, made_from=made_from)
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
     state = find_state(workspace, encoded.manifest, config.model_state_strategy)
@@ -115,4 +116,15 @@ def _refuse_sequences(statistics: TableStatistics) -> None:
         raise NotImplementedError(
             f"train: rows are related by tgt_context_key ({statistics.keys.context_key!r}), and the model of sequences "
             "and their context is not available yet; split a table without tgt_context_key"
+        )
+
+
+def _check_statistics(config: TrainConfig, statistics: TableStatistics) -> None:
+    """Who asks for protection of values here has to have it."""
+    privacy = config.differential_privacy
+    asked = None if privacy is None else privacy.value_protection_epsilon
+    if asked is not None and statistics.differential_privacy is None:
+        raise InputError(
+            f"differential_privacy.value_protection_epsilon: {asked:g} was asked for, but the statistics in the "
+            "workspace are not differentially private; run analyze with the same differential_privacy first"
         )

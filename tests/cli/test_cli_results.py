@@ -133,7 +133,26 @@ def test_differential_privacy_reaches_analyze_and_the_summary(synth):
     assert "value protection with differential privacy, epsilon 30" in result.out
     asked = Workspace("engine-ws").manifest(Artefact.TGT_STATS).config["differential_privacy"]
     assert (asked["value_protection_epsilon"], asked["delta"]) == (30, 0.01)
-    assert Workspace("engine-ws").ledger.entries()[-1].cumulated_epsilon == pytest.approx(30)
+    *analyzed, trained = Workspace("engine-ws").ledger.entries()
+    assert analyzed[-1].cumulated_epsilon == pytest.approx(30)
+    assert trained.cumulated_epsilon is None  # the training had no noise, so there is no bound any more
+
+
+def test_differential_privacy_of_everything(synth):
+    values = ("--value-protection-epsilon", 1, "--delta", 0.01)
+    result = synth("run", "people.csv", *values, "--target-epsilon", 2, "--max-epochs", 2, "--dataset-epsilon", 3.5)
+    assert result.code == 0
+    workspace = Workspace("engine-ws")
+    privacy = workspace.manifest(Artefact.MODEL_DATA).facts["privacy"]
+    assert 1.9 < privacy["epsilon"] <= 2
+    assert privacy["delta"] == 0.005
+    total = workspace.ledger.entries()[-1]
+    assert total.cumulated_epsilon == pytest.approx(1 + privacy["epsilon"])
+    assert total.cumulated_delta <= 0.01
+    again = synth("train", "--target-epsilon", 2, "--max-epochs", 2, "--dataset-epsilon", 3.5)
+    assert again.code == 2
+    assert "--dataset-epsilon: 3.5 is allowed and" in again.err
+    assert workspace.ledger.entries()[-1] == total
 
 
 def test_demo_writes_customers_and_orders(synth):
