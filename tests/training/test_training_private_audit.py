@@ -29,8 +29,8 @@ from tests.tabular.helpers import new_network, seeded
 
 pytestmark = pytest.mark.slow
 
-# Probability that an audit of a training that keeps its promise finds more than that; seeds are fixed, so it fails never
-# or always.
+# Probability that an audit of a training that keeps its promise finds more than that; seeds are fixed, so it fails
+# never or always.
 FAILURE = 1e-3
 DELTA = 1e-3
 COLUMNS = [[3], [3], [3]]
