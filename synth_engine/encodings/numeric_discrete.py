@@ -9,7 +9,16 @@ import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, exact_type, from_numbers, null_mask
+from synth_engine.encodings.meanings import Meanings, Reserved
+from synth_engine.encodings.numeric import (
+    Number,
+    accepts_number,
+    as_numbers,
+    exact_type,
+    from_numbers,
+    nanoseconds,
+    null_mask,
+)
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -73,6 +82,11 @@ class NumericDiscreteEncoding(Encoding):
         if not self.numbers:
             return {"cat": [RARE_CODE]}
         return {"cat": [RARE_CODE] if self.has_nulls else [RARE_CODE, NULL_CODE]}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """The numbers."""
+        numbers = Meanings.of_values([Reserved.RARE, Reserved.NULL], self.numbers)
+        return {"cat": numbers.scaled(nanoseconds(self.dtype))}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""
