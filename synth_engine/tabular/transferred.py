@@ -1,0 +1,120 @@
+"""What is carried over from one network to another, in words and numbers; and why nothing can be.
+
+Belongs here: results and messages. Does not belong here: weights.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from synth_engine.encodings.meanings import Meanings
+from synth_engine.tabular.sizes import Sizes
+
+RESET_HINT = "train anew with model_state_strategy RESET"
+# A message names no more columns than these.
+MAX_NAMED = 10
+
+
+class Described(Protocol):
+    """What must be known of a column beside its layout; every encoding is that."""
+
+    @property
+    def type(self) -> str:
+        """Columns of the same name are the same column if this is the same, too."""
+        ...
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """What the codes of each sub-column mean."""
+        ...
+
+
+@dataclass(frozen=True)
+class PartTransfer:
+    """How many codes of a sub-column start from what.
+
+    Args:
+        column: Name of the column.
+        part: Name of the sub-column.
+        n_kept: Codes that mean the same as before.
+        n_near: New ones that start like their nearest.
+        n_average: New ones that start like the average.
+        n_dropped: Codes of before that nothing starts from.
+    """
+
+    column: str
+    part: str
+    n_kept: int
+    n_near: int
+    n_average: int
+    n_dropped: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What became of a network's knowledge. Names and numbers only, nothing of what codes mean.
+
+    Args:
+        parts: The sub-columns that both networks have.
+        new: Those that only the new one has, as pairs of column and sub-column: they start as if nothing was known.
+        dropped: Those that only the old one had.
+    """
+
+    parts: tuple[PartTransfer, ...]
+    new: tuple[tuple[str, str], ...]
+    dropped: tuple[tuple[str, str], ...]
+
+    @property
+    def new_columns(self) -> list[str]:
+        """Columns of which nothing was known."""
+        return sorted({column for column, _ in self.new} - {part.column for part in self.parts})
+
+    @property
+    def dropped_columns(self) -> list[str]:
+        """Columns of which nothing is left."""
+        return sorted({column for column, _ in self.dropped} - {part.column for part in self.parts})
+
+    @property
+    def n_new_codes(self) -> int:
+        """New codes in columns that were known."""
+        return sum(part.n_near + part.n_average for part in self.parts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        n_columns = len({part.column for part in self.parts})
+        text = f"reuses what the model knows of {n_columns} column(s), with {self.n_new_codes} new code(s)"
+        new, dropped = _listed(self.new_columns), _listed(self.dropped_columns)
+        return text + (f"; new: {new}" if new else "") + (f"; no longer there: {dropped}" if dropped else "")
+
+
+def other_sizes(old: Sizes, new: Sizes) -> str:
+    """The message where two networks have weights of different shapes."""
+    expected, found = (
+        f"{sizes.hidden} units per sub-column, {sizes.embedding} per embedding and {sizes.n_residual} residual layer(s)"
+        for sizes in (new, old)
+    )
+    return f"model to reuse: expected a network of {expected}, found one of {found}; ask for that, or {RESET_HINT}"
+
+
+def nothing_in_common(old_columns: Mapping[str, Described], new_columns: Mapping[str, Described]) -> str:
+    """The message where two networks have no column in common; tells apart other names and other encoding types."""
+    changed = [
+        f"{name} (was {old_columns[name].type}, is {new_columns[name].type})"
+        for name in new_columns
+        if name in old_columns and old_columns[name].type != new_columns[name].type
+    ]
+    other_types = f"; of another encoding type than before: {_listed(changed)}" if changed else ""
+    return (
+        f"model to reuse: expected a table with columns that the model knows ({_listed(old_columns)}), "
+        f"found {_listed(new_columns)}{other_types}; rename the columns, or {RESET_HINT}"
+    )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names, the first ones of many."""
+    known = list(names)
+    more = f" and {len(known) - MAX_NAMED} more" if len(known) > MAX_NAMED else ""
+    return ", ".join(known[:MAX_NAMED]) + more
