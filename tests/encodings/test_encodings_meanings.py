@@ -14,6 +14,7 @@ from synth_engine.encodings import fitter
 from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.meanings import AVERAGE, NEW_SHARE, Meanings, Reserved, Sources
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
+from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
 from tests.encodings.columns import build, columns, fit
 from tests.encodings.test_encodings_events import events
 from tests.encodings.test_encodings_laws import a_type, by_encoding, fitted, is_null, rng
@@ -196,12 +197,12 @@ def test_bins_of_one_number_and_atoms_are_that_number():
 
 
 def test_bins_stand_in_for_bins_and_for_numbers_inside_them():
-    old, new = binned([1000], [0, 900, 1100, 5000]), binned([1001, 7000], [0, 995, 1006, 5000, 9000])
+    old, new = binned([1000], [0, 900, 1100, 5000]), binned([1001, 7000], [0, 995, 1005, 5000, 9000])
     codes = Sources.of(old, new).codes
     found = {label: old.labels[code] for label, code in zip(new.labels, codes, strict=True)}
     assert found[0, 995] == (0, 900)
-    assert found[995, 1006] == found[1001] == (900, 1100)
-    assert found[1006, 5000] == found[5000, 9000] == found[7000] == (1100, 5000)
+    assert found[995, 1005] == found[1001] == (900, 1100)  # not the atom 1000
+    assert found[1005, 5000] == found[5000, 9000] == found[7000] == (1100, 5000)
 
 
 def test_places_start_from_the_smallest_cell_around_them():
@@ -226,6 +227,18 @@ def test_what_vanished_hands_its_share_over_and_what_goes_on_keeps_it():
     assert sources.n_dropped == 1
     several = Sources.of(Meanings.unordered(["a"]), Meanings.unordered(["a", "b", "c"]))
     assert several.shares.tolist() == pytest.approx([1, NEW_SHARE / 2, NEW_SHARE / 2])
+
+
+def test_of_nested_ranges_the_smallest_stands_in():
+    ends = [(0, 100), (40, 60), (45, 90)]
+    nested = Meanings.of_ranges([], ends, *zip(*ends, strict=True))
+    assert Sources.of(nested, Meanings.of_values([], [50, 61, 99, 200])).codes.tolist() == [1, 2, 0, 0]
+
+
+def test_numbers_of_many_digits_are_told_apart():
+    numbers = [Decimal(10**37 + i) for i in range(3)]
+    encoding = NumericDiscreteEncoding(dtype=pa.decimal128(38, 0), has_nulls=False, numbers=numbers)
+    assert encoding.meanings()["cat"].labels == (Reserved.RARE, Reserved.NULL, *numbers)
 
 
 def test_huge_numbers_do_not_overflow():

@@ -229,6 +229,15 @@ def carry(old_columns, new_columns, old_sizes=TINY, new_sizes=TINY):
     return transfer(old, old_columns, new, new_columns)
 
 
+def test_neighbours_that_move_stay_alike():
+    """The function of the ranks moves along with the codes, so that what is left to single codes is what it was."""
+    numbers = {size: {"x": Described("x", {"number": Meanings.of_values([], range(size))})} for size in (12, 23)}
+    old, new = (network_of(layout_of(columns), 0) for columns in (numbers[23], numbers[12]))
+    transfer(old, numbers[23], new, numbers[12])
+    torch.testing.assert_close(new.embedding.table, old.embedding.table[:12], atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(new.embedding.rank_weight, old.embedding.rank_weight, atol=0.1)
+
+
 def test_says_what_became_of_columns():
     old = {"x": letters(), "w": letters(), "v": letters("a")}
     found = carry(old, {"x": letters(values="bcd"), "y": letters(), "v": letters("b")})
