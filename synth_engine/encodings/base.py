@@ -119,7 +119,7 @@ class Encoding(BaseModel, ABC):
 
     @abstractmethod
     def meanings(self) -> Mapping[str, Meanings]:
-        """What the codes of each sub-column mean, in terms that encodings of the same type have in common.
+        """What the codes of each sub-column mean, in terms that encodings have in common.
 
         Lets a network that was trained on other data keep what it knows. Told by the JSON, reads no data.
         """

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
-from synth_engine.encodings.meanings import Meanings, Reserved
+from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.text_form import from_text, has_text_form, is_text, to_text
 from synth_engine.encodings.value_counts import ValueCounts
@@ -109,7 +109,7 @@ class CategoricalEncoding(Encoding):
 
     def meanings(self) -> Mapping[str, Meanings]:
         """The text form of each category."""
-        return {"cat": Meanings.unordered([Reserved.RARE, Reserved.NULL, *self.categories])}
+        return {"cat": Meanings.unordered([Reserved.RARE, Reserved.NULL, *self.categories], TEXT)}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Categories are ordered where the column's type says so."""

@@ -168,7 +168,12 @@ class DatetimeRelativeEncoding(Encoding):
         kinds = Meanings.unordered([Reserved.NULL, "a date", "an interval"])
         intervals = dict(self.intervals.meanings())
         unit = DAY_MS * 10**6 * _scale(self.dtype) // units_per_day(self.dtype)
-        return {"kind": kinds, **self.dates.meanings(), **intervals, "bin": intervals["bin"].scaled(unit)}
+        return {
+            "kind": kinds,
+            **self.dates.meanings(),
+            **intervals,
+            "bin": replace(intervals["bin"].scaled(unit), tells="interval"),
+        }
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Parts are ordered, kinds are not."""

@@ -5,7 +5,7 @@ mean, which its file says; weights.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 from typing import Any, Self
@@ -18,6 +18,8 @@ from synth_engine.encodings.value_counts import Mask
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+# What sub-columns of different encodings tell alike. Which of them AUTO takes depends on the values.
+TEXT, NUMBER = "text", "number"
 AVERAGE = -1
 # What codes that nothing old stands for start with, all those of a sub-column together, as a share of what stands in
 # for them: they shall be drawn now and then, and not be so improbable that learning them takes long.
@@ -42,6 +44,8 @@ class Meanings:
         lows: For codes of numbers, times and places: where the code's range begins, shape (codes, axes). NaN for codes
             that have no place.
         highs: Where it ends; the same as where it begins for a single value.
+        tells: What the sub-column tells of a value, empty if its name says it. Those of encodings of different types
+            that tell the same can be matched.
 
     Guarantees: everything in here is told by the encoding's JSON, hence as shareable as that.
     """
@@ -49,12 +53,13 @@ class Meanings:
     labels: tuple[Hashable, ...]
     lows: Floats
     highs: Floats
+    tells: str = ""
 
     @classmethod
-    def unordered(cls, labels: Sequence[Hashable]) -> Self:
+    def unordered(cls, labels: Sequence[Hashable], tells: str = "") -> Self:
         """Codes without places: categories, characters."""
         nowhere = np.full((len(labels), 1), np.nan)
-        return cls(tuple(labels), nowhere, nowhere)
+        return cls(tuple(labels), nowhere, nowhere, tells)
 
     @classmethod
     def of_values(cls, reserved: Sequence[Reserved], values: Sequence[Any]) -> Self:
@@ -82,7 +87,7 @@ class Meanings:
         if factor == 1:  # decimals would be rounded
             return self
         labels = tuple(label if isinstance(label, Reserved) else _times(label, factor) for label in self.labels)
-        return type(self)(labels, self.lows * factor, self.highs * factor)
+        return replace(self, labels=labels, lows=self.lows * factor, highs=self.highs * factor)
 
     @property
     def is_value(self) -> Mask:
@@ -135,8 +140,13 @@ class Sources:
         place = {label: code for code, label in enumerate(old.labels)}
         codes = np.array([place.get(label, AVERAGE) for label in new.labels], np.int64)
         is_kept = codes != AVERAGE
-        for code in np.flatnonzero(~is_kept & new.has_place).tolist():
-            codes[code] = _nearest(old, new, code)
+        anywhere, in_ranges = _Where.of(old, old.has_place), _Where.of(old, old.is_range)
+        middles = new.lows / 2 + new.highs / 2
+        is_range = new.is_range
+        for code in np.flatnonzero(~is_kept & new.has_place & old.has_place.any()):
+            # A bin and a popular number inside it are drawn very differently: the one is not to stand in for the other.
+            old_ones = in_ranges if is_range[code] and len(in_ranges.codes) else anywhere
+            codes[code] = old_ones.nearest(middles[code])
         goes_on = np.isin(codes, codes[is_kept]) | (codes == AVERAGE)
         n_new = np.bincount(codes[~is_kept] - AVERAGE, minlength=len(old.labels) + 1)[codes - AVERAGE]
         shares = np.where(is_kept, 1.0, np.where(goes_on, NEW_SHARE, 1.0) / np.maximum(n_new, 1))
@@ -148,19 +158,23 @@ class Sources:
         return self.n_old - len(np.unique(self.codes[self.codes != AVERAGE]))
 
 
-def _nearest(old: Meanings, new: Meanings, code: int) -> int:
-    """The old code around the middle of a new one, or the nearest; the smallest of several. Ranges for ranges if any.
+@dataclass(frozen=True, eq=False)
+class _Where:
+    """Where some codes are."""
 
-    A bin and a popular number inside it are drawn very differently, so the one is not to stand in for the other.
-    """
-    candidates = np.flatnonzero(old.has_place)
-    if new.is_range[code] and old.is_range.any():
-        candidates = np.flatnonzero(old.is_range)
-    if len(candidates) == 0:
-        return AVERAGE
-    lows, highs = old.lows[candidates], old.highs[candidates]
-    middle = new.lows[code] / 2 + new.highs[code] / 2
-    with np.errstate(over="ignore"):
-        gaps = np.maximum(np.maximum(lows - middle, middle - highs), 0).sum(axis=1)
-        sizes = (highs - lows).sum(axis=1)
-    return int(candidates[np.lexsort((sizes, gaps))[0]])
+    codes: Indices
+    lows: Floats
+    highs: Floats
+
+    @classmethod
+    def of(cls, meanings: Meanings, some: Mask) -> Self:
+        codes = np.flatnonzero(some)
+        return cls(codes, meanings.lows[codes], meanings.highs[codes])
+
+    def nearest(self, place: Floats) -> int:
+        """The code around a place, or the nearest; the smallest of several."""
+        with np.errstate(over="ignore"):
+            gaps = np.maximum(np.maximum(self.lows - place, place - self.highs), 0).sum(axis=1)
+            tied = np.flatnonzero(gaps == gaps.min())
+            sizes = (self.highs[tied] - self.lows[tied]).sum(axis=1)
+        return int(self.codes[tied[sizes.argmin()]])

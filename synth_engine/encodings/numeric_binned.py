@@ -6,6 +6,7 @@ with AUC 0.99 for bins alone, and hardly (0.51) with both.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
@@ -20,7 +21,7 @@ from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
 from synth_engine.encodings.bins import MAX_BINS, TickCounts, bin_edges, every_tick, popular
 from synth_engine.encodings.grid import Grid, grid
-from synth_engine.encodings.meanings import Meanings, Reserved
+from synth_engine.encodings.meanings import NUMBER, Meanings, Reserved
 from synth_engine.encodings.number_line import number_line
 from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, nanoseconds, null_mask
 from synth_engine.encodings.released_numbers import release_numbers
@@ -148,7 +149,7 @@ class NumericBinnedEncoding(Encoding):
         known = [self._ranges[place] for place in np.argsort(self._codes).tolist()]
         labels, lows, highs = zip(*known, strict=True) if known else ((), (), ())
         bins = Meanings.of_ranges([Reserved.NULL], labels, lows, highs).scaled(nanoseconds(self.dtype))
-        return {"bin": bins} | ({"pos": Meanings.of_steps(self.steps)} if self.steps else {})
+        return {"bin": replace(bins, tells=NUMBER)} | ({"pos": Meanings.of_steps(self.steps)} if self.steps else {})
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Atoms and bins are ordered together, and so are positions."""

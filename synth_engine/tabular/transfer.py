@@ -62,8 +62,9 @@ class _Match:
 
 
 class _SubColumn(NamedTuple):
-    """Place of a sub-column in the code matrix, and what its codes mean."""
+    """Name of a sub-column, its place in the code matrix, what its codes mean."""
 
+    part: str
     place: int
     meanings: Meanings
 
@@ -107,9 +108,9 @@ def transfer(
     for match in matches.values():
         _carry_head(old, new, match)
     return Transfer(
-        parts=tuple(match.counted(column, part) for (column, _, part), match in matches.items()),
-        new=tuple((column, part) for column, kind, part in wanted if (column, kind, part) not in known),
-        dropped=tuple((column, part) for column, kind, part in known if (column, kind, part) not in wanted),
+        parts=tuple(match.counted(key[0], wanted[key].part) for key, match in matches.items()),
+        new=tuple((key[0], wanted[key].part) for key in wanted if key not in known),
+        dropped=tuple((key[0], known[key].part) for key in known if key not in wanted),
     )
 
 
@@ -118,15 +119,15 @@ def _shapes(network: TabularNetwork) -> tuple[int, int, int]:
     return network.sizes.embedding, network.sizes.hidden, network.sizes.n_residual
 
 
-def _sub_columns(network: TabularNetwork, columns: Mapping[str, Described]) -> dict[tuple[str, str, str], _SubColumn]:
-    """Sub-columns by the column's name, its type, and their own name."""
-    found: dict[tuple[str, str, str], _SubColumn] = {}
+def _sub_columns(network: TabularNetwork, columns: Mapping[str, Described]) -> dict[tuple[str, str], _SubColumn]:
+    """Sub-columns by the column's name and what they tell of it."""
+    found: dict[tuple[str, str], _SubColumn] = {}
     for column in network.layout.columns:
-        described = columns[column.name]
-        meanings = described.meanings()
+        known = columns[column.name].meanings()
         for part, size in column.cardinalities.items():
-            assert len(meanings[part].labels) == size, f"{column.name}: meanings of {part} do not fit the network"
-            found[column.name, described.type, part] = _SubColumn(len(found), meanings[part])
+            meanings = known[part]
+            assert len(meanings.labels) == size, f"{column.name}: meanings of {part} do not fit the network"
+            found[column.name, meanings.tells or part] = _SubColumn(part, len(found), meanings)
     return found
 
 

@@ -18,11 +18,6 @@ MAX_NAMED = 10
 class Described(Protocol):
     """What must be known of a column beside its layout; every encoding is that."""
 
-    @property
-    def type(self) -> str:
-        """Columns of the same name are the same column if this is the same, too."""
-        ...
-
     def meanings(self) -> Mapping[str, Meanings]:
         """What the codes of each sub-column mean."""
         ...
@@ -65,13 +60,18 @@ class Transfer:
 
     @property
     def new_columns(self) -> list[str]:
-        """Columns of which nothing was known."""
-        return sorted({column for column, _ in self.new} - {part.column for part in self.parts})
+        """Columns that were not there."""
+        return sorted(self._in_new - self._in_old)
 
     @property
     def dropped_columns(self) -> list[str]:
-        """Columns of which nothing is left."""
-        return sorted({column for column, _ in self.dropped} - {part.column for part in self.parts})
+        """Columns that are no longer there."""
+        return sorted(self._in_old - self._in_new)
+
+    @property
+    def changed_columns(self) -> list[str]:
+        """Columns of which nothing could be kept, since they are encoded in another way than before."""
+        return sorted((self._in_old & self._in_new) - self._kept)
 
     @property
     def n_new_codes(self) -> int:
@@ -84,10 +84,25 @@ class Transfer:
         return asdict(self)
 
     def __str__(self) -> str:
-        n_columns = len({part.column for part in self.parts})
-        text = f"reuses what the model knows of {n_columns} column(s), with {self.n_new_codes} new code(s)"
-        new, dropped = _listed(self.new_columns), _listed(self.dropped_columns)
-        return text + (f"; new: {new}" if new else "") + (f"; no longer there: {dropped}" if dropped else "")
+        text = f"reuses what the model knows of {len(self._kept)} column(s), with {self.n_new_codes} new code(s)"
+        others = {
+            "new": self.new_columns,
+            "encoded otherwise than before, hence new": self.changed_columns,
+            "no longer there": self.dropped_columns,
+        }
+        return text + "".join(f"; {what}: {_listed(names)}" for what, names in others.items() if names)
+
+    @property
+    def _kept(self) -> set[str]:
+        return {part.column for part in self.parts}
+
+    @property
+    def _in_new(self) -> set[str]:
+        return self._kept | {column for column, _ in self.new}
+
+    @property
+    def _in_old(self) -> set[str]:
+        return self._kept | {column for column, _ in self.dropped}
 
 
 def other_sizes(old: Sizes, new: Sizes) -> str:
@@ -100,16 +115,13 @@ def other_sizes(old: Sizes, new: Sizes) -> str:
 
 
 def nothing_in_common(old_columns: Mapping[str, Described], new_columns: Mapping[str, Described]) -> str:
-    """The message where two networks have no column in common; tells apart other names and other encoding types."""
-    changed = [
-        f"{name} (was {old_columns[name].type}, is {new_columns[name].type})"
-        for name in new_columns
-        if name in old_columns and old_columns[name].type != new_columns[name].type
-    ]
-    other_types = f"; of another encoding type than before: {_listed(changed)}" if changed else ""
+    """The message where two networks have no column in common; tells apart other names and other encodings."""
+    changed = [name for name in new_columns if name in old_columns]
+    hint = "give them the encoding types that they had" if changed else "rename the columns"
+    others = f"; encoded otherwise than before: {_listed(changed)}" if changed else ""
     return (
         f"model to reuse: expected a table with columns that the model knows ({_listed(old_columns)}), "
-        f"found {_listed(new_columns)}{other_types}; rename the columns, or {RESET_HINT}"
+        f"found {_listed(new_columns)}{others}; {hint}, or {RESET_HINT}"
     )
 
 

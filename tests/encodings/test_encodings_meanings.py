@@ -32,6 +32,7 @@ def overlapping(data, by):
 def check_complete(encoding):
     meanings = encoding.meanings()
     assert set(meanings) == set(encoding.cardinalities)
+    assert len({meaning.tells or part for part, meaning in meanings.items()}) == len(meanings)
     for part, meaning in meanings.items():
         size = encoding.cardinalities[part]
         assert len(meaning.labels) == len(set(meaning.labels)) == size
@@ -47,7 +48,7 @@ def check_complete(encoding):
 
 
 @by_encoding
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_every_code_has_one_meaning_and_means_itself(by, data):
     check_complete(fitted(data, by)[1])
@@ -61,7 +62,7 @@ def test_so_it_is_for_events(by, data):
 
 
 @by_encoding
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_places_rise_with_ranks(by, data):
     _, encoding = fitted(data, by)
@@ -73,28 +74,48 @@ def test_places_rise_with_ranks(by, data):
 
 
 @by_encoding
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_a_value_that_both_encodings_keep_means_the_same_in_both(by, data):
-    column, encodings = overlapping(data, by)
+    check_same(*overlapping(data, by))
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        (Kind.TABULAR_NUMERIC_DISCRETE, Kind.TABULAR_NUMERIC_BINNED),
+        (Kind.TABULAR_CATEGORICAL, Kind.TABULAR_CHARACTER),
+        (Kind.TABULAR_DATETIME, Kind.TABULAR_DATETIME_RELATIVE),
+    ],
+)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_so_it_does_in_encodings_that_auto_may_choose_between(kinds, data):
+    column = data.draw(columns(data.draw(a_type(fitter(kinds[1])))))
+    check_same(column, [fit(fitter(kind), column, enabled=data.draw(st.booleans())) for kind in kinds])
+
+
+def check_same(column, encodings):
     codes = [encoding.encode(column) for encoding in encodings]
     kept = [
         as_text(encoding.decode(code, rng())) == as_text(column)
         for encoding, code in zip(encodings, codes, strict=True)
     ]
     rows = np.flatnonzero(kept[0] & kept[1] & ~is_null(column))
-    for part in encodings[0].meanings().keys() & encodings[1].meanings().keys():
-        said = []
-        for encoding, code in zip(encodings, codes, strict=True):
-            meaning = encoding.meanings()[part]
+    said: list[dict[str, list]] = [{}, {}]
+    for told, encoding, code in zip(said, encodings, codes, strict=True):
+        for part, meaning in encoding.meanings().items():
             of_rows = code[rows, list(encoding.cardinalities).index(part)]
             is_single = meaning.is_value & ~meaning.is_range
-            said.append([meaning.labels[c] if is_single[c] else None for c in of_rows])
-        assert all(None in pair or pair[0] == pair[1] for pair in zip(*said, strict=True))
+            told[meaning.tells or part] = [meaning.labels[c] if is_single[c] else None for c in of_rows]
+    common = said[0].keys() & said[1].keys()
+    assert all(
+        None in pair or pair[0] == pair[1] for part in common for pair in zip(said[0][part], said[1][part], strict=True)
+    )
 
 
 @by_encoding
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_null_means_the_same_in_all_encodings(by, data):
     column, encodings = overlapping(data, by)
@@ -106,7 +127,7 @@ def test_null_means_the_same_in_all_encodings(by, data):
 
 
 @by_encoding
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_sources_exist_and_shares_are_no_more_than_there_is(by, data):
     old, new = overlapping(data, by)[1]
@@ -169,6 +190,15 @@ def test_durations_and_times_are_the_same_in_whatever_unit(kind):
         old = build(list(range(0, 60_000, 1000)), coarse)
         found = sources_of(kind, old, old.cast(fine))
         assert all(label == source for label, source in found.items())
+
+
+def test_a_range_that_grows_from_few_numbers_to_many_keeps_the_few():
+    old, new = pa.array([1, 2, 3] * 9), pa.array(list(range(1, 3_000)))
+    encodings = [fit(fitter(Kind.TABULAR_NUMERIC_AUTO), each, enabled=False) for each in (old, new)]
+    assert [each.type for each in encodings] == [Kind.TABULAR_NUMERIC_DISCRETE, Kind.TABULAR_NUMERIC_BINNED]
+    before, after = encodings[0].meanings()["cat"], encodings[1].meanings()["bin"]
+    assert before.tells == after.tells
+    assert set(Sources.of(before, after).codes.tolist()) == set(range(1, 5))  # null and the numbers
 
 
 def test_intervals_are_the_same_in_whatever_unit():

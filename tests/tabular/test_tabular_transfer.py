@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,6 @@ SIZES = [TINY, Sizes(embedding=1, hidden=2, n_residual=0), Sizes(embedding=4, hi
 
 @dataclass(frozen=True)
 class Described:
-    type: str
     parts: dict[str, Meanings]
 
     def meanings(self):
@@ -46,14 +45,18 @@ def parts(draw, *, is_ordered: bool):
 
 @st.composite
 def tables(draw):
-    """Up to three columns in any order: of letters, of numbers, of both; seldom of another type than usual."""
+    """Up to three columns in any order: of letters, of numbers, of both; seldom encoded otherwise than usual."""
     columns = {}
     for name in draw(st.lists(st.sampled_from("xyz"), unique=True, min_size=1)):
         known = {"x": ["letter"], "y": ["number"], "z": ["number", "letter"]}[name]
         kept = draw(st.sets(st.sampled_from(known), min_size=1))
-        kind = draw(st.sampled_from(["usual", "usual", "usual", "other"]))
+        tells = draw(st.sampled_from(["", "", "", "something else"]))
         columns[name] = Described(
-            kind, {part: draw(parts(is_ordered=part == "number")) for part in known if part in kept}
+            {
+                part: replace(draw(parts(is_ordered=part == "number")), tells=tells and part + tells)
+                for part in known
+                if part in kept
+            }
         )
     return columns
 
@@ -77,11 +80,15 @@ def network_of(layout: Layout, seed: int, sizes: Sizes = TINY) -> TabularNetwork
     return network
 
 
-def by_name(columns) -> dict[tuple[str, str, str], tuple[int, Meanings]]:
-    """Places and meanings of sub-columns."""
-    meanings = {(name, column.type): column.meanings() for name, column in columns.items()}
-    names = [(*column, part) for column, of_parts in meanings.items() for part in of_parts]
-    return {key: (place, meanings[key[:2]][key[2]]) for place, key in enumerate(names)}
+def by_name(columns) -> dict[tuple[str, str], tuple[int, Meanings]]:
+    """Places and meanings of sub-columns, by column and what they tell."""
+    known = [(name, *each) for name, column in columns.items() for each in parts_in_order(column)]
+    return {(name, meaning.tells or part): (place, meaning) for place, (name, part, meaning) in enumerate(known)}
+
+
+def parts_in_order(column) -> list[tuple[str, Meanings]]:
+    meanings = column.meanings()
+    return [(part, meanings[part]) for part in getattr(column, "cardinalities", meanings)]
 
 
 @dataclass
@@ -209,9 +216,9 @@ def test_counts_add_up(old_columns, new_columns):
     found = transfer(
         network_of(layout_of(old_columns), 0), old_columns, network_of(layout_of(new_columns), 1), new_columns
     )
-    assert [(part.column, part.part) for part in found.parts] == [(k[0], k[2]) for k in wanted if k in known]
-    assert set(found.new) == {(key[0], key[2]) for key in wanted if key not in known}
-    assert set(found.dropped) == {(key[0], key[2]) for key in known if key not in wanted}
+    assert [(part.column, part.part) for part in found.parts] == [plain(key) for key in wanted if key in known]
+    assert set(found.new) == {plain(key) for key in wanted if key not in known}
+    assert set(found.dropped) == {plain(key) for key in known if key not in wanted}
     for part in found.parts:
         before, after = (columns[part.column].parts[part.part].labels for columns in (old_columns, new_columns))
         assert part.n_kept == len(set(before) & set(after))
@@ -220,8 +227,12 @@ def test_counts_add_up(old_columns, new_columns):
     assert json.loads(json.dumps(found.facts))["parts"] == [vars(part) for part in found.parts]
 
 
-def letters(kind: str = "usual", values: str = "ab") -> Described:
-    return Described(kind, {"letter": Meanings.unordered([Reserved.NULL, *values])})
+def plain(key: tuple[str, str]) -> tuple[str, str]:
+    return key[0], key[1].removesuffix("something else")
+
+
+def letters(tells: str = "", values: str = "ab") -> Described:
+    return Described({"letter": Meanings.unordered([Reserved.NULL, *values], tells)})
 
 
 def carry(old_columns, new_columns, old_sizes=TINY, new_sizes=TINY):
@@ -231,7 +242,7 @@ def carry(old_columns, new_columns, old_sizes=TINY, new_sizes=TINY):
 
 def test_neighbours_that_move_stay_alike():
     """The function of the ranks moves along with the codes, so that what is left to single codes is what it was."""
-    numbers = {size: {"x": Described("x", {"number": Meanings.of_values([], range(size))})} for size in (12, 23)}
+    numbers = {size: {"x": Described({"number": Meanings.of_values([], range(size))})} for size in (12, 23)}
     old, new = (network_of(layout_of(columns), 0) for columns in (numbers[23], numbers[12]))
     transfer(old, numbers[23], new, numbers[12])
     torch.testing.assert_close(new.embedding.table, old.embedding.table[:12], atol=1e-6, rtol=1e-6)
@@ -239,18 +250,20 @@ def test_neighbours_that_move_stay_alike():
 
 
 def test_says_what_became_of_columns():
-    old = {"x": letters(), "w": letters(), "v": letters("a")}
-    found = carry(old, {"x": letters(values="bcd"), "y": letters(), "v": letters("b")})
+    old = {"x": letters(), "w": letters(), "v": letters("one")}
+    found = carry(old, {"x": letters(values="bcd"), "y": letters(), "v": letters("other")})
     assert found.parts == (PartTransfer("x", "letter", n_kept=2, n_near=0, n_average=2, n_dropped=1),)
-    assert (found.new_columns, found.dropped_columns, found.n_new_codes) == (["v", "y"], ["v", "w"], 2)
-    text = "reuses what the model knows of 1 column(s), with 2 new code(s); new: v, y; no longer there: v, w"
-    assert str(found) == text
+    assert (found.new_columns, found.dropped_columns, found.changed_columns) == (["y"], ["w"], ["v"])
+    assert str(found) == (
+        "reuses what the model knows of 1 column(s), with 2 new code(s); new: y; "
+        "encoded otherwise than before, hence new: v; no longer there: w"
+    )
 
 
-def test_nothing_in_common_is_an_error_that_names_columns_types_and_the_way_out():
+def test_nothing_in_common_is_an_error_that_names_columns_and_the_way_out():
     with pytest.raises(InputError, match=r"knows \(x, y\), found v, w; rename .* RESET"):
         carry({"x": letters(), "y": letters()}, {"v": letters(), "w": letters()})
-    with pytest.raises(InputError, match=r"encoding type than before: x \(was one, is other\)"):
+    with pytest.raises(InputError, match=r"encoded otherwise than before: x; give them .* RESET"):
         carry({"x": letters("one")}, {"x": letters("other")})
     with pytest.raises(InputError, match=r"c09 and 90 more\)"):
         carry({f"c{i:02}": letters() for i in range(100)}, {"x": letters()})
