@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.domain.arrow_types import ArrowType
+from synth_engine.encodings.meanings import Meanings
 from synth_engine.encodings.released_values import release_values
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import Budget, ValueProtection
@@ -37,6 +38,8 @@ class Encoding(BaseModel, ABC):
         - ``0 <= code < cardinality`` for any value of a fitting type, also unseen ones, unless `canonical` refuses it;
         - ``encode(decode(codes, rng)) == codes`` for codes that encode real values, those of null and rare left out;
         - ``decode`` gives exactly ``dtype``, and null only for the codes of null and rare;
+        - every code of every sub-column has a meaning that no other has; a value that two encodings keep exactly has
+          codes of the same meaning in both;
         - of no sub-column all codes are never drawn; the code of null is drawn only where enough entities have nulls,
           or where no value at all may be shown;
         - the JSON restores an equal encoding, and holds no value of fewer entities than value protection asks for.
@@ -113,6 +116,13 @@ class Encoding(BaseModel, ABC):
     @abstractmethod
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Codes of each sub-column that generation must not draw, such as a null code where there are no nulls."""
+
+    @abstractmethod
+    def meanings(self) -> Mapping[str, Meanings]:
+        """What the codes of each sub-column mean, in terms that encodings have in common.
+
+        Lets a network that was trained on other data keep what it knows. Told by the JSON, reads no data.
+        """
 
     def ranks(self) -> Mapping[str, list[float]]:
         """For sub-columns whose codes are ordered: the place of each code on 0 to 1, NaN for reserved codes.

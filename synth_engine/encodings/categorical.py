@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
+from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.text_form import from_text, has_text_form, is_text, to_text
 from synth_engine.encodings.value_counts import ValueCounts
@@ -105,6 +106,10 @@ class CategoricalEncoding(Encoding):
         if not self.has_nulls and (self.categories or keeps_rare):
             forbidden.append(NULL_CODE)
         return {"cat": forbidden}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """The text form of each category."""
+        return {"cat": Meanings.unordered([Reserved.RARE, Reserved.NULL, *self.categories], TEXT)}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Categories are ordered where the column's type says so."""

@@ -14,6 +14,7 @@ from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.alphabets import Position, find_positions, points_of
 from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
+from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.released_characters import release_characters
 from synth_engine.encodings.text_form import from_text, is_text
@@ -146,6 +147,15 @@ class CharacterEncoding(Encoding):
             end = [] if self.positions[place].may_end else [END_CODE]
             never[f"p{place}"] = [*null, RARE_CODE, *end]
         return never
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """The texts of atoms, and the characters of each place."""
+        reserved = [Reserved.NULL, Reserved.RARE, Reserved.END]
+        if not self.positions and not self.atoms:
+            return {"p0": Meanings.unordered(reserved)}
+        texts = {"text": Meanings.unordered([Reserved.NULL, Reserved.SPELLED, *self.atoms], TEXT)} if self.atoms else {}
+        characters = {f"p{place}": self.positions[place].characters for place in self._drawn}
+        return texts | {part: Meanings.unordered([*reserved, *known]) for part, known in characters.items()}
 
     def _find_atoms(self, texts: pa.Array) -> npt.NDArray[np.int64]:
         """Which atom each text is; -1 for none."""

@@ -25,6 +25,7 @@ from synth_engine.encodings.calendar import (
     to_units,
     units_per_ms,
 )
+from synth_engine.encodings.meanings import Meanings, Reserved
 from synth_engine.encodings.number_line import date_line
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.released_numbers import RANGES_ONLY, release_numbers
@@ -134,6 +135,15 @@ class DatetimeEncoding(Encoding):
         if not self.any_values:
             return {"year": list(range(1, self.cardinalities["year"]))}
         return {"year": [] if self.has_nulls else [0]}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """Years, months and days by the calendar, and parts of the time of day."""
+        first = {"month": 1, "day": 1}
+        parts = {
+            part: Meanings.of_values([], range(first.get(part, 0), first.get(part, 0) + size))
+            for part, size in self.cardinalities.items()
+        }
+        return parts | {"year": Meanings.of_values([Reserved.NULL], self.years)}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Parts are ordered."""

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, Entities
-from synth_engine.encodings.calendar import DAY_MS, Integers, from_ms, from_units, to_units, units_per_ms
+from synth_engine.encodings.calendar import DAY_MS, Integers, from_ms, from_units, to_units, units_per_day, units_per_ms
 from synth_engine.encodings.datetime import DatetimeEncoding
+from synth_engine.encodings.meanings import Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.value_counts import Mask, ValueCounts
@@ -159,6 +160,20 @@ class DatetimeRelativeEncoding(Encoding):
         if self.intervals is None:
             return self.dates.never_drawn(method)
         return {"kind": [] if self.has_nulls else [NULL]}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """Those of dates and of intervals, the latter in nanoseconds."""
+        if self.intervals is None:
+            return self.dates.meanings()
+        kinds = Meanings.unordered([Reserved.NULL, "a date", "an interval"])
+        intervals = dict(self.intervals.meanings())
+        unit = DAY_MS * 10**6 * _scale(self.dtype) // units_per_day(self.dtype)
+        return {
+            "kind": kinds,
+            **self.dates.meanings(),
+            **intervals,
+            "bin": replace(intervals["bin"].scaled(unit), tells="interval"),
+        }
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Parts are ordered, kinds are not."""

@@ -29,6 +29,7 @@ from synth_engine.encodings.coordinates import (
     to_ticks,
 )
 from synth_engine.encodings.holders import surely_held
+from synth_engine.encodings.meanings import Meanings, Reserved
 from synth_engine.encodings.quad_tree import POSITION_LEVELS, Cell, Morton, QuadTree, interleave, separate
 from synth_engine.encodings.released_places import release_places
 from synth_engine.encodings.text_form import from_text, is_text
@@ -141,6 +142,21 @@ class LatLongEncoding(Encoding):
         if not self.cells:
             return {"cell": [RARE_CODE]}
         return {"cell": [RARE_CODE] if self.has_nulls else [RARE_CODE, NULL_CODE]}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """Where cells are, in ticks of `MAX_DECIMALS` decimals; steps by their number, as cells count them."""
+        lows, highs = [], []
+        for level, row, column in self.cells:
+            side = 10 ** (MAX_DECIMALS - self.decimals) << level
+            lows.append((row * side, column * side))
+            # A place of fewer decimals is none the less a place.
+            highs.append(((row + 1) * side, (column + 1) * side) if level else lows[-1])
+        cells = Meanings.of_ranges([Reserved.RARE, Reserved.NULL], list(zip(lows, highs, strict=True)), lows, highs)
+        first = range(self._n_steps)
+        steps = Meanings.of_ranges(
+            [Reserved.NULL], [f"step {step}" for step in first], first, [step + 1 for step in first]
+        )
+        return {"cell": cells} | (dict.fromkeys(("lat", "long"), steps) if self._n_steps > 1 else {})
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Steps are ordered, and so are cells: along a curve that mostly leads from neighbour to neighbour."""

@@ -18,6 +18,7 @@ from synth_engine.domain import InputError
 Mask = npt.NDArray[np.bool_]
 
 _WIDE = 38
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def _parse(value: Any) -> Any:
@@ -74,6 +75,11 @@ def from_numbers(numbers: pa.Array, dtype: pa.DataType) -> pa.Array:
     if pa.types.is_floating(dtype):
         return numbers.cast(dtype, safe=False)
     return numbers.cast(pa.int32()).cast(dtype) if pa.types.is_time32(dtype) else numbers.cast(dtype)
+
+
+def nanoseconds(dtype: pa.DataType) -> int:
+    """Length of the unit that numbers of durations and times of day count; 1 for plain numbers."""
+    return _NANOSECONDS[dtype.unit] if pa.types.is_duration(dtype) or pa.types.is_time(dtype) else 1
 
 
 def null_mask(values: pa.Array) -> Mask:

@@ -6,8 +6,10 @@ with AUC 0.99 for bins alone, and hardly (0.51) with both.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import ClassVar, Literal, Self
+from itertools import pairwise
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +21,9 @@ from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
 from synth_engine.encodings.bins import MAX_BINS, TickCounts, bin_edges, every_tick, popular
 from synth_engine.encodings.grid import Grid, grid
+from synth_engine.encodings.meanings import NUMBER, Meanings, Reserved
 from synth_engine.encodings.number_line import number_line
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, null_mask
+from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, nanoseconds, null_mask
 from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.ticks import Scale, Ticks
 from synth_engine.encodings.value_counts import Mask, ValueCounts
@@ -141,6 +144,13 @@ class NumericBinnedEncoding(Encoding):
         empty = not self.atoms and not self.edges
         return {"bin": [] if self.has_nulls or empty else [NULL_CODE]}
 
+    def meanings(self) -> Mapping[str, Meanings]:
+        """The numbers of atoms, and of bins that are a single number; the edges of other bins; parts of a bin."""
+        known = [self._ranges[place] for place in np.argsort(self._codes).tolist()]
+        labels, lows, highs = zip(*known, strict=True) if known else ((), (), ())
+        bins = Meanings.of_ranges([Reserved.NULL], labels, lows, highs).scaled(nanoseconds(self.dtype))
+        return {"bin": replace(bins, tells=NUMBER)} | ({"pos": Meanings.of_steps(self.steps)} if self.steps else {})
+
     def ranks(self) -> Mapping[str, list[float]]:
         """Atoms and bins are ordered together, and so are positions."""
         ranks = {"bin": even_ranks(N_RESERVED, self.cardinalities["bin"] - N_RESERVED)}
@@ -174,6 +184,19 @@ class NumericBinnedEncoding(Encoding):
         codes = np.empty(len(keys), np.int64)
         codes[np.lexsort((np.arange(len(keys)) >= len(starts), keys))] = N_RESERVED + np.arange(len(keys))
         return codes
+
+    @property
+    def _ranges(self) -> list[tuple[Any, Any, Any]]:
+        """Of each bin, then of each atom: what tells it from the others, where it begins, where it ends."""
+        ticks = self._scale.ticks_of(self.edges).tolist()
+        atoms = set(self.atoms)
+        ranges = []
+        for place, (low, high) in enumerate(pairwise(self.edges)):
+            # The last bin includes its upper edge.
+            is_one_tick = self.decimals is not None and ticks[place + 1] - ticks[place] == 1 and place < len(ticks) - 2
+            is_one = is_one_tick or low == high
+            ranges.append((low, low, low) if is_one and low not in atoms else ((low, high), low, high))
+        return [*ranges, *((atom, atom, atom) for atom in self.atoms)]
 
     def _nearest_atom(self, ticks: Ticks) -> tuple[npt.NDArray[np.int64], Mask]:
         """Index of the nearest atom, and whether it stands for the tick: the same, or beyond all bins and nearer."""

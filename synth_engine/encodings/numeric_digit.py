@@ -20,6 +20,7 @@ from synth_engine.encodings.digits import (
     last_places,
     within,
 )
+from synth_engine.encodings.meanings import Meanings, Reserved
 from synth_engine.encodings.number_line import number_line
 from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, null_mask
 from synth_engine.encodings.released_numbers import RANGES_ONLY, release_numbers
@@ -117,6 +118,11 @@ class NumericDigitEncoding(Encoding):
         if self.high < 0:
             forbidden.append(POSITIVE_CODE)
         return {"sign": forbidden}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """Signs, and the digits from 0 to 9."""
+        signs = Meanings.unordered([Reserved.NULL, "not negative", "negative"])
+        return {"sign": signs} | {name: Meanings.of_values([], range(10)) for name in self._digit_names}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Digits are ordered."""

@@ -1,6 +1,7 @@
 """TABULAR_NUMERIC_DISCRETE: draws from the numbers seen, rare ones left out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -9,7 +10,16 @@ import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, exact_type, from_numbers, null_mask
+from synth_engine.encodings.meanings import NUMBER, Meanings, Reserved
+from synth_engine.encodings.numeric import (
+    Number,
+    accepts_number,
+    as_numbers,
+    exact_type,
+    from_numbers,
+    nanoseconds,
+    null_mask,
+)
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -73,6 +83,11 @@ class NumericDiscreteEncoding(Encoding):
         if not self.numbers:
             return {"cat": [RARE_CODE]}
         return {"cat": [RARE_CODE] if self.has_nulls else [RARE_CODE, NULL_CODE]}
+
+    def meanings(self) -> Mapping[str, Meanings]:
+        """The numbers."""
+        numbers = Meanings.of_values([Reserved.RARE, Reserved.NULL], self.numbers).scaled(nanoseconds(self.dtype))
+        return {"cat": replace(numbers, tells=NUMBER)}
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""

@@ -56,6 +56,12 @@ class CodeEmbedding(nn.Module):
         knots_2VD: Tensor = nn.functional.embedding(self.knots_V2.t(), self.rank_weight)
         return self.table + knots_2VD[0] * self.shares_V2[:, :1] + knots_2VD[1] * self.shares_V2[:, 1:]
 
+    def rank_vectors(self) -> Tensor:
+        """What the ranks alone say of every code, (V, D); zero for codes without order."""
+        if not self.has_ranks:
+            return torch.zeros_like(self.table)
+        return (self.rank_weight[self.knots_V2] * self.shares_V2[:, :, None]).sum(1)
+
     def forward(self, codes: Tensor, taps: Taps | None = None) -> Tensor:
         """Embed codes of shape (..., K); with taps (B, K)."""
         places = codes + self.offsets_K

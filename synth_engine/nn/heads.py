@@ -73,6 +73,11 @@ class BucketedHeads(nn.Module):
         size = self.cardinalities[k]
         return torch.addmm(self.biases[bucket][i, :size], hidden_BH, self.weights[bucket][i, :, :size])
 
+    def of(self, k: int) -> tuple[Tensor, Tensor]:
+        """Weight (H, width) and bias (width,) of sub-column ``k``, not copied. Behind its codes there is padding."""
+        bucket, i = self._bucket_of[k]
+        return self.weights[bucket][i], self.biases[bucket][i]
+
     @torch.no_grad()
     def start_from(self, frequencies: Sequence[Tensor]) -> None:
         """Let the biases give these frequencies of each sub-column's codes: training starts from the marginals."""

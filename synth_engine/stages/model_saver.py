@@ -18,6 +18,7 @@ from synth_engine.stages.regimes import Regime
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import DEFAULT, sizes_for
+from synth_engine.tabular.transfer import Transfer
 from synth_engine.training import History, Learner, Outcome, Randomness
 from synth_engine.workspace import Artefact, Manifest, Workspace
 
@@ -58,6 +59,9 @@ class ModelSaver:
         inputs: What the model is made from, for the manifest.
         statistics: Of the data that it is trained on.
         callback: Called whenever a new best model is on disk.
+
+    Attributes:
+        transfer: What of the weights of a former model this one started from.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class ModelSaver:
         self._statistics, self._callback = statistics, callback
         self._run: Run | None = None
         self._regime: Regime | None = None
+        self.transfer: Transfer | None = None
         self._saved_at, self._interval = time.monotonic(), FIRST_INTERVAL
         self._checkpoints_saved = 0
 
@@ -125,6 +130,7 @@ class ModelSaver:
             writer.facts = {
                 "finished": outcome is not None or network is None,
                 "steps": steps,
+                "reused": None if self.transfer is None else self.transfer.facts,
                 "privacy": None if self._regime is None else self._regime.guarantee(steps),
                 "outcome": None if outcome is None else vars(outcome),
                 "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
@@ -132,7 +138,7 @@ class ModelSaver:
 
     def _configs(self, network: TabularNetwork | None) -> files.ModelConfigs:
         return files.ModelConfigs(
-            model=self._config.model or DEFAULT,
+            model=self._config.model or DEFAULT if self._run is None else self._run.settings["model"],
             sizes=network.sizes if network else sizes_for(self._config.model, 0),
             enable_flexible_generation=self._config.enable_flexible_generation,
         )

@@ -4,9 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
 from synth_engine.stages import model_files as files
 from synth_engine.stages.model_saver import FORMAT, Run
+from synth_engine.stages.statistics import TableStatistics
+from synth_engine.tabular.network import TabularNetwork
+from synth_engine.tabular.sizes import Sizes
+from synth_engine.tabular.transfer import Transfer, transfer
 from synth_engine.training import Learner, Randomness
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
@@ -19,10 +25,12 @@ class State:
 
     Args:
         run: What it was.
+        sizes: Of its network.
         learner: Its snapshot.
     """
 
     run: Run
+    sizes: Sizes
     learner: dict[str, Any]
 
     @property
@@ -93,4 +101,55 @@ def _read(workspace: Workspace, model: ArtefactReader) -> State:
             f"{place}: comes from another workspace, so what was random in it cannot be repeated; {_OTHERWISE}"
         ) from None
     run = Run(found["run"], Randomness(key), found["settings"], found["limits"], found["plan"])
-    return State(run, found["learner"])
+    return State(run, _configs_of(model).sizes, found["learner"])
+
+
+@dataclass(frozen=True)
+class Reusable:
+    """A model whose weights another training starts from.
+
+    Args:
+        model: Its identifier.
+        network: With its weights.
+        statistics: Of the data that it was trained on.
+        events: What is known of its privacy; None where it was trained without.
+    """
+
+    model: str
+    network: TabularNetwork
+    statistics: TableStatistics
+    events: list[dict[str, Any]] | None
+
+    def give(self, network: TabularNetwork, statistics: TableStatistics) -> Transfer:
+        """Carry the weights over to a fresh network for the columns of other data, as far as they fit.
+
+        Raises:
+            InputError: the sizes differ, or there is no column in common.
+        """
+        return transfer(self.network, self.statistics.columns, network, statistics.columns)
+
+
+def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: torch.device) -> Reusable | None:
+    """The model to reuse; None where there is none, or nothing in it, or where it is not asked for.
+
+    Raises:
+        ArtefactError: there is one, but it does not say what it was trained on.
+    """
+    if strategy is not ModelStateStrategy.reuse or not workspace.has(Artefact.MODEL_DATA):
+        return None
+    model = workspace.read(Artefact.MODEL_DATA)
+    if files.STATISTICS_FILE not in model.manifest.files:
+        raise ArtefactError(
+            f"{workspace.folder(Artefact.MODEL_DATA)}: has no {files.STATISTICS_FILE}, so what its codes mean is not "
+            "known; use model_state_strategy='RESET'"
+        )
+    statistics = TableStatistics.model_validate(model.json(files.STATISTICS_FILE))
+    network = files.load_network(model, statistics, device)
+    if network is None:
+        return None
+    privacy = model.manifest.facts.get("privacy")
+    return Reusable(_configs_of(model).model, network, statistics, None if privacy is None else privacy["events"])
+
+
+def _configs_of(model: ArtefactReader) -> files.ModelConfigs:
+    return files.ModelConfigs.model_validate(model.json(files.CONFIGS_FILE))

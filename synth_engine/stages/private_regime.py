@@ -13,6 +13,7 @@ from torch import Tensor
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
+from synth_engine.stages.model_state import Reusable
 from synth_engine.stages.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.spending import Bounded, RunLedger, allowance_of
 from synth_engine.tabular.marginals import count_codes, release_counts
@@ -163,7 +164,7 @@ class PrivateRegime:
         ledger: RunLedger,
         *,
         resumed: Mapping[str, Any] | None,
-        before: Sequence[Mapping[str, Any]],
+        reused: Reusable | None,
     ) -> Self:
         """Decide on noise and steps, and refuse what the workspace has no budget left for.
 
@@ -174,7 +175,10 @@ class PrivateRegime:
             n_records: Number of training records, as it was published.
             ledger: Of the run.
             resumed: The plan of the run that is gone on with, and the ``steps_taken`` in it.
-            before: Events that the weights to start from come from.
+            reused: The model that it starts from.
+
+        Raises:
+            InputError: the budget cannot be kept, or the model to start from has no bound.
         """
         privacy = _privacy_of(config)
         if resumed is not None:
@@ -183,8 +187,9 @@ class PrivateRegime:
         rate = min(1.0, max(records_per_step, 1) / max(n_records, 1))
         wanted = steps_of(private_limits(config)["epochs"], max(1, round(1 / rate))) if n_records else 0
         if resumed is None:
-            events = tuple(GaussianEvent(**event) for event in before)
-            plan = plan_training(privacy, n_records, max(records_per_step, 1), wanted, events)
+            before = _events_of(reused)
+            plan = plan_training(privacy, n_records, max(records_per_step, 1), wanted, before)
+            _check_cost(privacy, replace(plan.accountant, before=before).epsilon(0))
         else:
             plan = _taken_up(privacy, resumed, wanted)
         own = replace(plan.accountant, before=() if plan.marginals is None else (plan.marginals,))
@@ -192,6 +197,18 @@ class PrivateRegime:
         account = Bounded(ledger, plan.MECHANISM, own.epsilon, plan.delta, allowance_of(privacy), parameters)
         account.check(plan.steps)
         return cls(config, randomness, settings, plan, n_records, account)
+
+
+def _events_of(reused: Reusable | None) -> tuple[GaussianEvent, ...]:
+    """What the weights to start from have cost."""
+    if reused is None:
+        return ()
+    if reused.events is None:
+        raise InputError(
+            "model_state_strategy: 'REUSE' with differential_privacy needs a model that was trained with it, and the "
+            "one that is there was not, so whatever is made from it has no bound; use 'RESET'"
+        )
+    return tuple(GaussianEvent(**event) for event in reused.events)
 
 
 def _taken_up(privacy: DifferentialPrivacyConfig, resumed: Mapping[str, Any], wanted: int) -> PrivatePlan:
@@ -204,27 +221,26 @@ def _taken_up(privacy: DifferentialPrivacyConfig, resumed: Mapping[str, Any], wa
         before if marginals is None else (*before, marginals),
         privacy.accountant,
     )
-    limits = [limit for limit in (privacy.max_epsilon, privacy.target_epsilon) if limit is not None]
+    limits = _limits_of_epsilon(privacy)
     steps = accountant.max_steps(min(limits), wanted) if limits else wanted
-    cost = accountant.epsilon(resumed["steps_taken"])
+    _check_cost(privacy, accountant.epsilon(resumed["steps_taken"]))
+    return PrivatePlan(accountant, steps, marginals, privacy.max_grad_norm)
+
+
+def _limits_of_epsilon(privacy: DifferentialPrivacyConfig) -> list[float]:
+    return [limit for limit in (privacy.max_epsilon, privacy.target_epsilon) if limit is not None]
+
+
+def _check_cost(privacy: DifferentialPrivacyConfig, cost: float) -> None:
+    """Raise `InputError` where what is taken up has cost more than is allowed for."""
+    limits = _limits_of_epsilon(privacy)
     if limits and cost > min(limits):
         raise InputError(
-            f"max_epsilon: the steps that were taken cost {cost:.3g} already, more than {min(limits):.3g}; raise it, "
-            "or start again with model_state_strategy='RESET'"
+            f"max_epsilon: what is taken up of the former training cost {cost:.3g} already, more than "
+            f"{min(limits):.3g}; allow for more, or start again with model_state_strategy='RESET'"
         )
-    return PrivatePlan(accountant, steps, marginals, privacy.max_grad_norm)
 
 
 def _privacy_of(config: TrainConfig) -> DifferentialPrivacyConfig:
     assert config.differential_privacy is not None
     return config.differential_privacy
-
-
-def reused_events(guarantee: Mapping[str, Any] | None, place: str) -> list[Mapping[str, Any]]:
-    """The events that a model to be reused comes from; raises `InputError` where it has no bound."""
-    if guarantee is None:
-        raise InputError(
-            f"model_state_strategy: 'REUSE' with differential_privacy needs a model that was trained with it, but that "
-            f"of {place} was not, so whatever is made from it has no bound; use 'RESET'"
-        )
-    return list(guarantee["events"])

@@ -12,14 +12,14 @@ from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
 from synth_engine.stages.model_files import layout_of
 from synth_engine.stages.model_saver import ModelSaver, Run
-from synth_engine.stages.model_state import State
+from synth_engine.stages.model_state import Reusable, State
 from synth_engine.stages.private_regime import PrivateRegime, private_settings
 from synth_engine.stages.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.spending import RunLedger, Unbounded
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import sizes_for
+from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
 from synth_engine.training.termination import Termination, awaited
@@ -42,6 +42,7 @@ class TabularTraining:
         device: Where to compute.
         saver: Where the model goes.
         state: What to go on from.
+        reused: The model whose weights to start from.
     """
 
     workspace: Workspace
@@ -52,6 +53,7 @@ class TabularTraining:
     device: torch.device
     saver: ModelSaver
     state: State | None
+    reused: Reusable | None
 
     def run(self, update_progress: ProgressCallback | None) -> None:
         """Train on the encoded rows, and save every better model; without a column there is nothing to learn."""
@@ -121,16 +123,27 @@ class TabularTraining:
             return PlainRegime(self.config, randomness, settings, Unbounded(ledger), plan={})
         n_records = self.statistics.no_of_training_records  # the number that is published; the real one may be secret
         settings = private_settings(self.config, team, n_records)
-        return PrivateRegime.planned(self.config, randomness, settings, n_records, ledger, resumed=resumed, before=[])
+        return PrivateRegime.planned(
+            self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
+        )
 
     def _network(self, regime: Regime, counts: list[Tensor], randomness: Randomness) -> TabularNetwork:
         layout = layout_of(self.statistics)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            sizes = regime.sizes(sizes_for(self.config.model, len(layout.cardinalities)))
-            network = TabularNetwork(layout, sizes)
+            network = TabularNetwork(layout, regime.sizes(self._sizes(len(layout.cardinalities))))
         network.to(self.device).start_from_marginals(counts)
+        if self.reused is not None:
+            self.saver.transfer = self.reused.give(network, self.statistics)
         return network
+
+    def _sizes(self, n_sub_columns: int) -> Sizes:
+        """Those of a model that is taken up stay, if it is the one that is asked for."""
+        if self.state is not None:
+            return self.state.sizes
+        if self.reused is not None and self.reused.model == self.config.model:
+            return self.reused.network.sizes
+        return sizes_for(self.config.model, n_sub_columns)
 
     def _learner(self, network: TabularNetwork, parts: Parts, run: Run) -> Learner:
         learner = Learner(network, parts.stepper, parts.schedule, WeightAverage(network, parts.average_decay))

@@ -37,15 +37,23 @@ def train(  # noqa: PLR0913
     complete, and is then replaced by ever better ones.
 
     Args:
-        model: ``MOSTLY_AI/Small``, ``MOSTLY_AI/Medium`` (the default) or ``MOSTLY_AI/Large``.
+        model: ``MOSTLY_AI/Small``, ``MOSTLY_AI/Medium`` (the default) or ``MOSTLY_AI/Large``; None is the one that is
+            taken up, if any.
         max_training_time: Limit in minutes; None is 10 days, 0 leaves the model untrained.
         max_epochs: Limit in passes over the data, fractions allowed; None is 100, 0 leaves the model untrained.
         batch_size: Rows per micro-batch; None chooses by the number of rows.
         gradient_accumulation_steps: Micro-batches per optimiser step; None is 1.
         enable_flexible_generation: Learn every column order, which conditional generation needs.
         max_sequence_window: For sequences; not available yet.
-        differential_privacy: Not available yet.
-        model_state_strategy: ``RESET``; ``REUSE`` and ``RESUME`` are not available yet.
+        differential_privacy: Limits and noise of differentially private training, as a config or a dict. Rows are
+            drawn at random, each counts for ``max_grad_norm`` at most, and noise is on every step. No step is taken
+            that would pass ``max_epsilon``; with ``target_epsilon`` the noise is chosen for the number of epochs (20,
+            unless `max_epochs` says otherwise). Validation rows are not looked at, and no loss is told. Every model is
+            paid for in ``ModelStore/privacy-ledger.jsonl`` before it is written. Half of ``delta`` is for training.
+        model_state_strategy: What of a model that is there is taken up. ``RESET``: nothing. ``REUSE``: its weights,
+            code by code where the data has other columns or values now. ``RESUME``: all, to go on with a training of
+            the same data that was interrupted, or that ended by a limit; the result is that of a training in one go,
+            bit for bit on a CPU. Where there is no model, both start from scratch.
         device: ``cpu`` or ``cuda``; None takes a GPU where there is one.
         workspace_dir: Path or fsspec URL of a workspace that was split, analyzed and encoded.
         update_progress: Called after every epoch with losses, rate and speed; may return ``{"stopExecution": True}``.
@@ -76,7 +84,7 @@ def train(  # noqa: PLR0913
     check_identifier(config.model)
     from synth_engine.stages.devices import resolve_device
     from synth_engine.stages.model_saver import ModelSaver
-    from synth_engine.stages.model_state import find_state
+    from synth_engine.stages.model_state import find_reusable, find_state
     from synth_engine.stages.tabular_training import TabularTraining
 
     target = resolve_device(config.device)
@@ -92,8 +100,11 @@ def train(  # noqa: PLR0913
     inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
     state = find_state(workspace, encoded.manifest, config.model_state_strategy)
     saver = ModelSaver(workspace, config, inputs, statistics, upload_model_data_callback)
+    reused = find_reusable(workspace, config.model_state_strategy, target)
+    taken_up = state.run.settings["model"] if state else reused.model if reused else None
+    config = config.model_copy(update={"model": config.model or taken_up})
     data_version = stats.manifest.inputs[Artefact.TGT_DATA.folder]
-    training = TabularTraining(workspace, statistics, encoded, data_version, config, target, saver, state)
+    training = TabularTraining(workspace, statistics, encoded, data_version, config, target, saver, state, reused)
     training.run(update_progress)
 
 
@@ -107,7 +118,6 @@ def _refuse_unavailable(config: TrainConfig) -> None:
     refuse(
         "train",
         max_sequence_window=config.max_sequence_window,
-        model_state_strategy="REUSE" if config.model_state_strategy == ModelStateStrategy.reuse else None,
     )
 
 

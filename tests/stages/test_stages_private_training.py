@@ -133,7 +133,7 @@ def test_resumed_with_a_higher_limit_it_stays_below_that_one(root: str):
 def test_resumed_with_a_lower_limit_it_takes_no_step(root: str):
     learn(root, max_epochs=30, differential_privacy={**PRIVATE, "max_epsilon": 2.0})
     before = outcome(root)["steps"]
-    with refused(root, InputError, r"max_epsilon: .* cost .* already"):
+    with refused(root, InputError, r"max_epsilon: what is taken up .* cost .* already"):
         learn(root, max_epochs=30, differential_privacy={**PRIVATE, "max_epsilon": 1.0}, **RESUME)
     assert outcome(root)["steps"] == before
 
