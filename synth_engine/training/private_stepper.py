@@ -3,6 +3,7 @@
 After Abadi et al., "Deep learning with differential privacy" (arXiv 1607.00133).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -38,7 +39,7 @@ class PrivateStepper:
           every coordinate, also where no record was drawn. Weights, optimiser and all that is made of them depend on
           the records in no other way;
         - a step that is repeated has the same noise, and all processes of a team add the same one, once;
-        - a parameter whose gradient is in no norm is an error, not a leak;
+        - a parameter whose gradient is not in the norms, or more than once, is an error, not a leak;
         - the losses are shown to nobody.
 
     Not covered: rounding of floating-point noise (Mironov, "On significance of the least significant bits for
@@ -106,9 +107,10 @@ class PrivateStepper:
             gradient.add_(noise.to(gradient), alpha=deviation)
 
     def _check_covered(self, taps: Taps) -> None:
-        covered = {id(parameter) for parameter in taps.covered}
-        missing = [name for name, parameter in self._network.named_parameters() if id(parameter) not in covered]
-        assert not missing, f"no norm of single records' gradients for {missing}"
+        # Twice is as wrong as never: the square of a sum is not the sum of squares.
+        times = Counter(map(id, taps.covered))
+        wrong = [name for name, parameter in self._network.named_parameters() if times[id(parameter)] != 1]
+        assert not wrong, f"expected one rule for single records' gradients by each parameter, not so for {wrong}"
 
     def state(self) -> dict[str, Any]:
         """What the optimiser remembers."""

@@ -47,6 +47,13 @@ class Forgetful(Linear):
         return super().outputs(rows, taps) * self.scale
 
 
+class Repetitive(Linear):
+    """Uses its weight twice, so that the norm is not what the rules say."""
+
+    def covered(self) -> list[nn.Parameter]:
+        return [self.weight, self.bias, self.weight]
+
+
 def losses(network: Linear, rows: Tensor, generator: torch.Generator, taps: Taps) -> Tensor:
     return network.outputs(rows, taps).square().sum(1)
 
@@ -184,9 +191,10 @@ def test_a_team_adds_up_its_sums_and_the_noise_once():
             torch.testing.assert_close(one, other)
 
 
-def test_a_parameter_without_a_rule_is_an_error():
-    with pytest.raises(AssertionError, match=r"\['scale'\]"):
-        make(network=Forgetful()).step(0, [torch.arange(3)], 0.1, 0.0)
+@pytest.mark.parametrize(("network", "name"), [(Forgetful, "scale"), (Repetitive, "weight")])
+def test_a_parameter_without_one_rule_is_an_error(network, name):
+    with pytest.raises(AssertionError, match=rf"\['{name}'\]"):
+        make(network=network()).step(0, [torch.arange(3)], 0.1, 0.0)
 
 
 def test_no_loss_is_shown():
