@@ -49,7 +49,8 @@ class NoisyHistogram:
         """At which cells noisy counts, added up in their order from some cell on, have come to more than noise does.
 
         Where nobody is in any of them, that is nowhere, but with probability `failure`; so up to the first cell with
-        anybody in it, whoever is behind. Depends on noisy counts alone.
+        anybody in it, whoever is behind. Where there is no noise a single person is not noticed either. Depends on
+        noisy counts alone.
 
         Half of `failure` is for single counts: ``P(Z > k)`` is at most ``exp(-ε k) / 2``. The other half is for sums:
         for a λ below ε let M be the mean of ``exp(λ Z)`` and S the sum of the noise of k cells. ``exp(λ S) / M**k`` is
@@ -59,12 +60,13 @@ class NoisyHistogram:
         """
         places = np.arange(1, len(noisy) + 1)
         reserve = np.log(2 * places * (1 / places).sum() / failure)
-        found: npt.NDArray[np.bool_] = noisy > (reserve - math.log(2)) / self.epsilon
+        found: npt.NDArray[np.bool_] = noisy > np.maximum((reserve - math.log(2)) / self.epsilon, 1)
         for slope in _SLOPES * self.epsilon:
             decays = [math.log(-math.expm1(-self.epsilon + sign * slope)) for sign in (1, -1)]
             gain = slope * noisy - 2 * math.log(-math.expm1(-self.epsilon)) + sum(decays)
             reached = np.cumsum(gain)
-            found |= reached > np.minimum.accumulate(reached - gain + reserve + math.log(len(_SLOPES)))
+            least = np.maximum(reserve + math.log(len(_SLOPES)), slope)
+            found |= reached > np.minimum.accumulate(reached - gain + least)
         return found
 
 

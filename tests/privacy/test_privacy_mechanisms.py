@@ -142,3 +142,10 @@ def test_a_single_count_is_noticed_once_it_exceeds_what_noise_alone_does():
     bound = math.log(1 / 0.01) / 0.1
     assert mechanism.noticed(np.array([math.ceil(bound)]), 0.01).all()
     assert not mechanism.noticed(np.array([math.floor(bound)]), 0.01).any()
+
+
+@given(st.lists(st.integers(0, 1), max_size=9).filter(lambda counts: sum(counts) < 2))
+def test_a_single_person_is_not_noticed_even_where_there_is_no_noise(counts):
+    mechanism = NoisyHistogram(1024.0)
+    assert not mechanism.noticed(np.array(counts, np.int64)).any()
+    assert mechanism.noticed(np.array([*counts, 1, 1, 1])).any()
