@@ -14,11 +14,11 @@ from synth_engine.encodings.number_line import ROOT_BITS, NumberLine, numbers_at
 from synth_engine.encodings.occupancy import MAX_CUT_BITS, Cells, Occupancy, between_ends
 from synth_engine.encodings.released_values import noisy_counts
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import Budget
+from synth_engine.privacy import RARELY, Budget
 
 # Probability that any power of two is taken to be in use though nobody is near it, and that one beside those in use is.
 # The latter costs less, and so few are tested that little noise is exceeded rarely.
-FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, 0.05
+FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, RARELY
 _NEIGHBOURS = 4
 # The cell at an end of a range may hold only few people, all at its edge: it is cut into so many parts at least.
 _PARTS_AT_ENDS = 4

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from synth_engine.privacy.noise import Integers, NoiseSource, discrete_laplace
 from synth_engine.privacy.protection import MINIMUM_ENTITIES
 
-UNLIKELY = 0.001
-"""Probability with which noise may pass for people where that costs sub-columns."""
+RARELY, UNLIKELY = 0.05, 0.001
+"""Probabilities with which noise may pass for people: where that costs codes, and where it costs sub-columns."""
 
 # Parts of ε that sums are bounded with: large ones are good for short sums, small ones for long sums.
 _SLOPES = np.array([0.9, 0.75, 0.6, 0.4, 0.2, 0.1])
@@ -41,7 +41,7 @@ class NoisyHistogram:
         """Counts with noise; may be negative. All cells must be there, those that nobody is in as well."""
         return counts + discrete_laplace(self.epsilon, len(counts), source)
 
-    def noise_bound(self, n_cells: int, failure: float = 0.05) -> int:
+    def noise_bound(self, n_cells: int, failure: float = RARELY) -> int:
         """What the noise of none of so many cells exceeds, but with probability `failure`. Depends on no data."""
         return max(math.ceil(math.log(max(n_cells, 1) / (2 * failure)) / self.epsilon), 1)
 
