@@ -14,12 +14,12 @@ from synth_engine.encodings.number_line import ROOT_BITS, NumberLine, numbers_at
 from synth_engine.encodings.occupancy import MAX_CUT_BITS, Cells, Occupancy, between_ends
 from synth_engine.encodings.released_values import noisy_counts
 from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import RARELY, Budget
+from synth_engine.privacy import Budget
 
-# Probability that any power of two is taken to be in use though nobody is near it, and that one beside those in use is.
-# The latter costs less, and so few are tested that little noise is exceeded rarely.
-FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, RARELY
-_NEIGHBOURS = 4
+# Probability that any power of two is taken to be in use though nobody is near it, and that one of so many beside those
+# in use is: that costs less, and in small tables many people are in powers of two that hardly rise above noise.
+FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, 0.2
+NEIGHBOURS = 4
 # The cell at an end of a range may hold only few people, all at its edge: it is cut into so many parts at least.
 _PARTS_AT_ENDS = 4
 # Numbers that stand for all cells together; enough for the finest bins at the tails.
@@ -83,8 +83,11 @@ def release_numbers(
     popular = np.zeros_like(of_value)
     if shares.popular:
         popular, _ = budget.stable_histogram(of_value, shares.popular, "popular numbers")
-    rest = np.where(popular > 0, 0, of_value)
-    cells, unnoticed = _cells(Occupancy(line.keys(counts.values), rest), line, budget, shares)
+    keys = line.keys(counts.values)
+    roots, unnoticed = _powers_of_two(Occupancy(keys, of_value), line, budget, shares.roots)
+    of_others = roots.counts - Occupancy(keys, popular).inside(roots.starts, roots.bits)
+    others = Occupancy(keys, np.where(popular > 0, 0, of_value))
+    cells = _cut(others, Cells(roots.starts, roots.bits, of_others), budget, shares)
     shown = popular > 0
     summary = noisy_counts(counts.values.filter(pa.array(shown)), popular[shown], nulls, hidden_entities=unnoticed)
     return summary.merge(_spread(cells, line, step, counts.values.type))
@@ -105,13 +108,17 @@ def _step_and_nulls(counts: ValueCounts, line: NumberLine, budget: Budget, share
     return step, nulls if nulls > mechanism.noise_bound(1) else 0
 
 
-def _cells(occupancy: Occupancy, line: NumberLine, budget: Budget, shares: Shares) -> tuple[Cells, int]:
-    """Powers of two that noticeably many are in, cut in rounds; and how many entities go unnoticed in others."""
+def _powers_of_two(everyone: Occupancy, line: NumberLine, budget: Budget, share: float) -> tuple[Cells, int]:
+    """Those that noticeably many are in, popular numbers or others; and how many entities go unnoticed in the rest."""
     bits = np.full(len(line.roots), ROOT_BITS)
-    noisy, mechanism = budget.histogram(occupancy.inside(line.roots, bits), shares.roots, "powers of two")
-    noticeable = mechanism.noise_bound(_NEIGHBOURS, FALSE_NEIGHBOUR)
+    noisy, mechanism = budget.histogram(everyone.inside(line.roots, bits), share, "powers of two")
+    noticeable = mechanism.noise_bound(NEIGHBOURS, FALSE_NEIGHBOUR)
     is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy), FALSE_ROOT))
-    cells = Cells(line.roots, bits, noisy).where(is_in_use)
+    return Cells(line.roots, bits, noisy).where(is_in_use), noticeable
+
+
+def _cut(occupancy: Occupancy, cells: Cells, budget: Budget, shares: Shares) -> Cells:
+    """Cells cut in rounds where many are, and cut off at the ends where nobody is."""
     ends: list[slice] = []
     for share in shares.cuts:
         worth = max(shares.worth_noise / (share * budget.epsilon), shares.worth_share * budget.records, 1.0)
@@ -121,7 +128,7 @@ def _cells(occupancy: Occupancy, line: NumberLine, budget: Budget, shares: Share
         cells, _, mechanism = occupancy.cut(cells, budget, share, least, shares.most_bits)
         if shares.trims:
             cells, ends = cells.where(between_ends(cells.counts, mechanism)), [slice(1), slice(-1, None)]
-    return cells, noticeable
+    return cells
 
 
 def _connected(possible: Mask, certain: Mask) -> Mask:
