@@ -195,8 +195,8 @@ def test_a_place_that_was_stored_with_rare_characters_keeps_its_sub_column():
 
 
 def with_rare(n_rare: int) -> list[str]:
-    """Different rare characters at one place, each once."""
-    rare = [f"{chr(0x4E00 + number)}{number:03}" for number in range(n_rare)]
+    """Different rare characters of no kind at one place, each once."""
+    rare = [f"{chr(0x2600 + number)}{number:03}" for number in range(n_rare)]
     return [f"{'ab'[number % 2]}{number:03}" for number in range(200)] + rare
 
 
