@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
-from synth_engine.encodings.alphabets import Position, find_positions, points_of
+from synth_engine.encodings.alphabets import MAX_POSITIONS, Position, find_positions, points_of
 from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
 from synth_engine.encodings.character_kinds import NO_KIND, kind_names, kinds_of
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
@@ -47,6 +47,8 @@ class CharacterEncoding(Encoding):
     rare character. A text that would be spelled like an atom has the atom's code. Of a rare character its kind may be
     known; then any that is in common use takes its place (see `character_kinds`). Otherwise it is never drawn; where it
     is decoded, one that another text has takes its place. A dictionary too narrow for all texts drawn repeats some.
+    Without protection no character is rare, and texts of more than `MAX_POSITIONS` are atoms, however many they are:
+    all come back exactly.
 
     Guarantees: at least as many entities as the protection asks for have every atom. Among those whose texts are
     spelled, at least as many have every character of a position at that place, or within `NEAR` places of it; as many
@@ -83,6 +85,8 @@ class CharacterEncoding(Encoding):
         """Choose atoms, then lengths and alphabets for what is left."""
         has_nulls = has_protected_nulls(counts, protection, rng)
         is_atom = _popular(counts, protection.threshold(rng))
+        if not protection.enabled:
+            is_atom |= lengths_of(counts.values) > MAX_POSITIONS
         spelled = counts.where(~is_atom) if is_atom.any() else counts  # without a copy of all texts, if possible
         positions = find_positions(spelled, protection, rng)
         atoms = counts.values.filter(pa.array(is_atom)).to_pylist()

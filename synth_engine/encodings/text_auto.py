@@ -98,7 +98,7 @@ class TextAuto:
         are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
         if not are_shops and _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE:
             places = LatLongEncoding.fit(counts, dtype, protection, rng)
-            if places.cells:
+            if places.cells or places.texts:
                 return places
         if _share(counts, is_common) < _wanted_share(int(counts.lowest[~is_common].sum())):
             characters = CharacterEncoding.fit(counts, dtype, protection, rng)
@@ -129,8 +129,9 @@ def _is_in(values: pa.Array, texts: list[str]) -> Mask:
 
 
 def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
-    """Whether there is anything to spell, and nearly all of it whole."""
-    spelled = counts.where(~_is_in(counts.values, characters.atoms))
+    """Whether there is anything to spell, and nearly all of it whole; long texts that only lack protection are not."""
+    is_popular = _is_in(counts.values, characters.atoms) & (counts.entities >= MINIMUM_ENTITIES)
+    spelled = counts.where(~is_popular)
     is_whole = lengths_of(spelled.values) <= len(characters.positions)
     return bool(characters.positions) and _share(spelled, is_whole) >= MIN_WHOLE_SHARE
 

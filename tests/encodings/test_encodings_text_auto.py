@@ -72,10 +72,16 @@ def test_the_choice(name, seed):
     assert fit(AUTO, pa.array(texts, pa.string()), seed=seed).encoding_type == kind
 
 
-@pytest.mark.parametrize("name", ["names", "cities", "locations", "codes", "shops' locations"])
-def test_the_choice_is_the_same_without_protection(name):
+OPEN = ["names", "cities", "locations", "codes", "shops' locations", "titles", "long texts", "some long texts"]
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_the_choice_is_the_same_without_protection_and_all_comes_back(name):
     texts, kind = CHOICES[name]
-    assert fit(AUTO, pa.array(texts, pa.string()), enabled=False).encoding_type == kind
+    column = pa.array(texts, pa.string())
+    encoding = fit(AUTO, column, enabled=False)
+    assert encoding.encoding_type == kind
+    assert encoding.decode(encoding.encode(column), rng()).equals(column)
 
 
 @pytest.mark.parametrize("dtype", [pa.string(), pa.large_string(), pa.string_view()])
