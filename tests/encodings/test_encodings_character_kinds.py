@@ -158,3 +158,16 @@ def test_a_place_with_a_kind_has_a_sub_column():
     encoding = fitted(common + rare)
     assert encoding.positions[2].characters == ["a"]
     assert encoding.cardinalities["p2"] == N_RESERVED + 2
+
+
+@pytest.mark.parametrize("size", [100, 130, 260, 2_000])
+def test_kinds_beside_large_alphabets(size):
+    common = [f"{chr(KINDS['hangul'][number % size])}{number:06}" for number in range(20 * size)]
+    rare = [f"{character}{number:06}" for number, character in enumerate(rare_of("greek_lower", 20 * ENOUGH))]
+    encoding = fitted(common + rare)
+    assert encoding.positions[0].kinds == ["greek_lower"]
+    assert len(encoding.positions[0].characters) >= size
+    decoded = encoding.decode(encoding.encode(pa.array(common + rare)), rng()).to_pylist()
+    assert decoded[: len(common)] == common
+    assert {kind_names()[kinds_of(np.array([ord(text[0])]))[0]] for text in decoded[len(common) :]} == {"greek_lower"}
+    assert [text[1:] for text in decoded[len(common) :]] == [text[1:] for text in rare]
