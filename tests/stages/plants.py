@@ -80,6 +80,12 @@ def _texts(form: str) -> Many:
     return lambda rng: [form.format("".join(rng.choice(list("bcdefg"), 6)), row) for row in range(N_ROWS)]
 
 
+def _rare_kanji(rng: np.random.Generator) -> list[Any]:
+    """Texts of which a fiftieth have a kanji, a different one each: of these only the kind may be known."""
+    texts = _texts("{0}")(rng)
+    return [f"{chr(0x4E00 + row)}{text[1:]}" if row % 50 == 0 else text for row, text in enumerate(texts)]
+
+
 def _places(rng: np.random.Generator) -> list[Any]:
     return [f"{north:.4f},{east:.4f}" for north, east in rng.normal([48.2, 16.4], 0.5, (N_ROWS, 2))]
 
@@ -127,6 +133,25 @@ PLANTS = [
     Plant("missing", pa.int64(), _whole(0, 90), None, (), own_traces=('"has_nulls": true',)),
     Plant("name", pa.string(), _texts("{0}"), "Þórquux", ("Þ", "ó", "Þórquux"), "TABULAR_CHARACTER", is_known=False),
     Plant("code", pa.string(), _texts("{0}-{1:04}"), "Ðaß", ("Ð", "ß", "Ðaß"), is_known=False),
+    Plant("family", pa.string(), _rare_kanji, "鑢bcd", ("鑢", "\\u9462"), "TABULAR_CHARACTER", is_known=False),
+    Plant(
+        "letter",
+        pa.string(),
+        _texts("{0}"),
+        "Dearest Quuxine, " + "ever yours, " * 9,
+        ("Quuxine",),
+        "TABULAR_CHARACTER",
+        is_known=False,
+    ),
+    Plant(
+        "spot",
+        pa.string(),
+        _places,
+        "48.2123456789012,16.4",
+        ("48.2123456789012",),
+        "TABULAR_LAT_LONG",
+        is_known=False,
+    ),
     Plant("where", pa.string(), _places, "-33.8568,151.2153", _squares(561_432, 3_312_153), "TABULAR_LAT_LONG"),
     Plant("there", pa.string(), _places, "-22.9519,-43.2105", _squares(670_481, 1_367_895)),
 ]
