@@ -260,12 +260,7 @@ def _places_only(counts: ValueCounts) -> tuple[ValueCounts, Coordinates]:
         # Those who have something else may have nulls as well.
         others = int(surely_held(counts, np.where(is_place, -1, 0), 1)[0])
         counts = replace(
-            counts,
-            values=counts.values.filter(pa.array(is_place)),
-            rows=counts.rows[is_place],
-            entities=counts.entities[is_place],
-            lowest=counts.lowest[is_place],
-            highest=counts.highest[is_place],
+            counts.where(is_place),
             null_rows=counts.null_rows + int(counts.rows[~is_place].sum()),
             null_entities=max(counts.null_entities, others),
         )

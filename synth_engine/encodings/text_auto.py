@@ -58,7 +58,8 @@ class TextAuto:
     become the rare token of categories: they need a language model. To tell coordinates from numbers with a decimal
     comma, both must have a decimal point.
 
-    Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published.
+    Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published. Without
+    protection every text comes back exactly.
     """
 
     type: ClassVar[ModelEncodingType] = ModelEncodingType.AUTO
@@ -96,7 +97,7 @@ class TextAuto:
         categories = CategoricalEncoding.fit(counts, dtype, protection, rng)
         is_common = _is_in(counts.values, categories.categories) & (counts.entities >= MINIMUM_ENTITIES)
         are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
-        if not are_shops and _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE:
+        if not are_shops and _are_places(counts, protection):
             places = LatLongEncoding.fit(counts, dtype, protection, rng)
             if places.cells or places.texts:
                 return places
@@ -115,6 +116,12 @@ def _share(counts: ValueCounts, where: Mask) -> float:
     """Share of the entities of which the first text is one of some; all where there are no texts."""
     total = counts.lowest.sum()
     return float(counts.lowest[where].sum() / total) if total else 1.0
+
+
+def _are_places(counts: ValueCounts, protection: ValueProtection) -> bool:
+    """Whether nearly all are coordinates; all have to be where everything is kept, for what is none becomes null."""
+    is_enough = _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE
+    return is_enough and (protection.enabled or bool(Coordinates.of(counts.values).is_place.all()))
 
 
 def _is_place(counts: ValueCounts) -> Mask:

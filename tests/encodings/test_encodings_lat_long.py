@@ -16,7 +16,7 @@ from synth_engine.domain import RareCategoryReplacementMethod as Replacement
 from synth_engine.encodings import fitter
 from synth_engine.encodings.coordinates import EAST_END, MAX_DECIMALS, Coordinates, to_texts, to_ticks
 from synth_engine.encodings.lat_long import NULL_CODE, RARE_CODE, LatLongEncoding
-from synth_engine.privacy import MINIMUM_ENTITIES, RANDOM_EXTRA
+from synth_engine.privacy import MINIMUM_ENTITIES, RANDOM_EXTRA, ValueProtection
 from tests.encodings.columns import fit
 
 LAT_LONG = fitter(Kind.TABULAR_LAT_LONG)
@@ -214,6 +214,15 @@ def test_without_protection_places_all_over_the_world_come_back_exactly(form):
     pairs = rng().uniform([-90, -180], [90, 180], (3_000, 2)).tolist()
     texts = [form.format(*pair) for pair in pairs] * 2
     assert round_trip(texts, enabled=False) == texts
+
+
+def test_without_protection_places_of_few_entities_come_back_among_what_is_none():
+    texts = ["48.2082,16.3738", "unknown", "+48,16", None, "48.25,16"] * 8
+    entities = np.arange(40) // 10
+    by, column = LAT_LONG, pa.array(texts)
+    encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(enabled=False), rng())
+    wanted = [None if text == "unknown" else text for text in texts]
+    assert encoding.decode(encoding.encode(column), rng()).to_pylist() == wanted
 
 
 def test_without_protection_only_what_is_written_otherwise_needs_a_code_of_its_own():

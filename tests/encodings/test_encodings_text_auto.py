@@ -3,12 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synth_engine.demo import make_shop
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import detect, fitter
 from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
-from tests.encodings.columns import fit
+from tests.encodings.columns import TEXTS, columns, fit
 
 AUTO = fitter(Kind.AUTO)
 SHOP = make_shop(1_000, seed=1).customers
@@ -82,6 +84,18 @@ def test_the_choice_is_the_same_without_protection_and_all_comes_back(name):
     encoding = fit(AUTO, column, enabled=False)
     assert encoding.encoding_type == kind
     assert encoding.decode(encoding.encode(column), rng()).equals(column)
+
+
+@settings(max_examples=100)
+@given(data=st.data(), dtype=st.sampled_from(TEXTS))
+def test_without_protection_every_text_comes_back_exactly(data, dtype):
+    """Also what is no place among places, of entities with many rows, and whatever is chosen."""
+    column = data.draw(columns(dtype))
+    some = data.draw(st.lists(st.text(max_size=80) | st.sampled_from(["0.5,0.5", "1,2", "unknown"]), max_size=5))
+    column = pa.concat_arrays([column, pa.array([*places(data.draw(st.integers(0, 100))), *some], dtype)])
+    entities = np.arange(len(column)) // data.draw(st.sampled_from([1, 7]))
+    encoding = AUTO.fit(AUTO.summarise(column, entities), dtype, ValueProtection(enabled=False), rng())
+    assert encoding.decode(encoding.encode(column), rng()).to_pylist() == column.to_pylist()
 
 
 @pytest.mark.parametrize("dtype", [pa.string(), pa.large_string(), pa.string_view()])
