@@ -40,7 +40,7 @@ TABLES = {
 KEYS = {"players": ["id"], "batting": ["players_id"]}  # not modelled, hence not judged
 TARGET = 0.52
 MAX_ROWS = 60_000
-# A text column of which protection hides more than this share of rows is open-ended: titles, letters.
+# A text column of which protection hides more than this share of rows is open-ended: letters, reviews.
 OPEN_ENDED = 0.1
 
 

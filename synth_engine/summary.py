@@ -66,7 +66,9 @@ def _model(made: Manifest) -> list[str]:
     if not outcome:
         return []
     loss = [] if outcome["best_loss"] is None else [f"loss {outcome['best_loss']:.3f} nats per record"]
-    return [*loss, f"{outcome['epochs']:.3g} epochs in {outcome['seconds']:.1f} s", outcome["reason"]]
+    privacy = made.facts.get("privacy")
+    bound = [] if not privacy else [f"epsilon {privacy['epsilon']:.3g} at delta {privacy['delta']:g}"]
+    return [*loss, *bound, f"{outcome['epochs']:.3g} epochs in {outcome['seconds']:.1f} s", outcome["reason"]]
 
 
 def _all_rows(made: Manifest) -> list[str]:

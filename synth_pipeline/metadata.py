@@ -56,17 +56,25 @@ def original_data(manifest: Manifest, schema: pa.Schema, source: str, fingerprin
     }
 
 
-def privacy(config: DatasetConfig) -> Metadata:
-    """How single people are protected in what is published."""
-    dp, protected = config.train.differential_privacy, config.analyze.value_protection
-    of_values = config.analyze.differential_privacy
+def value_privacy(config: DatasetConfig) -> Metadata:
+    """How single people's values are protected in what is published."""
+    protected, of_values = config.analyze.value_protection, config.analyze.differential_privacy
     shown: Metadata = {
         "value_protection": protected,
         "minimum_entities_per_value": MINIMUM_ENTITIES if protected else 1,
         "epsilon_of_values": None if of_values is None else of_values.value_protection_epsilon,
-        "differential_privacy": "none" if dp is None else f"epsilon at most {dp.max_epsilon}, delta {dp.delta}",
     }
     return _without_none(shown)
+
+
+def privacy(config: DatasetConfig, model: Manifest) -> Metadata:
+    """The same, and what is known of a model and of all that is drawn from it."""
+    bound = model.facts.get("privacy")
+    shown: Metadata = {
+        "differential_privacy": f"epsilon {bound['epsilon']:.3g}, delta {bound['delta']:g}" if bound else "none",
+        "epsilon_of_training": bound["epsilon"] if bound else None,
+    }
+    return value_privacy(config) | _without_none(shown)
 
 
 def column_stats(columns: Mapping[str, Encoding], protected: bool) -> Metadata:
@@ -114,10 +122,8 @@ def model_store(history: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], 
 def _training(history: Sequence[Mapping[str, Any]]) -> Metadata:
     last = history[-1]
     best = next((row for row in reversed(history) if row["is_checkpoint"]), last)
-    epochs, training, validation = (_series(history, name) for name in ("epoch", "trn_loss", "val_loss"))
-    picture = loss_curve(epochs, training, validation, history.index(best))
     return {
-        "loss_curve": markdown_picture(picture, "training and validation loss by epoch"),
+        "loss_curve": _loss_curve(history, history.index(best)),
         "best_validation_loss": best["val_loss"],
         "best_epoch": best["epoch"],
         "epochs": round(last["epoch"], 2),
@@ -125,6 +131,14 @@ def _training(history: Sequence[Mapping[str, Any]]) -> Metadata:
         "training_rows_per_second": round(last["samples"] / last["total_time"], 1) if last["total_time"] else None,
         "learning_rate_at_the_end": last["learn_rate"],
     }
+
+
+def _loss_curve(history: Sequence[Mapping[str, Any]], best: int) -> MetadataValue | None:
+    """None under differential privacy, where losses are not told."""
+    if all(row["trn_loss"] is None for row in history):
+        return None
+    epochs, training, validation = (_series(history, name) for name in ("epoch", "trn_loss", "val_loss"))
+    return markdown_picture(loss_curve(epochs, training, validation, best), "training and validation loss by epoch")
 
 
 def _series(history: Sequence[Mapping[str, Any]], name: str) -> list[float]:

@@ -10,7 +10,17 @@ from typing import Any
 from synth_engine.domain import ProgressCallback
 
 Report = Callable[[Mapping[str, Any]], None]
-_FACTS = ("epoch", "steps", "samples", "trn_loss", "val_loss", "learn_rate", "samples_per_second", "is_checkpoint")
+_FACTS = (
+    "epoch",
+    "steps",
+    "samples",
+    "trn_loss",
+    "val_loss",
+    "learn_rate",
+    "samples_per_second",
+    "is_checkpoint",
+    "dp_eps",
+)
 
 
 class EpochReports:
@@ -34,7 +44,7 @@ class EpochReports:
         """Called by the engine."""
         facts = message or {}
         epoch = facts.get("epoch")
-        if epoch is None or epoch == self._last_epoch or facts.get("trn_loss") is None:
+        if epoch is None or epoch == self._last_epoch or facts.get("total_time") is None:
             return
         if self._clock() - self._last_time < self._seconds:
             return

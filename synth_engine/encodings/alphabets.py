@@ -1,4 +1,4 @@
-"""What texts have at each place, as far as enough entities have it: lengths, alphabets. Knows no codes.
+"""What texts have at each place, as far as enough entities have it: lengths, characters, kinds. Knows no codes.
 
 Belongs here: what is published of spelled texts, and that it is found in bounded memory. Does not belong here: texts
 that are published whole.
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from synth_engine.encodings.character_kinds import NO_KIND, characters_by_kind, kind_names, kinds_of
 from synth_engine.encodings.code_points import END, CodePoints, lengths_of, to_code_points
 from synth_engine.encodings.holders import added_up, surely_held
 from synth_engine.encodings.value_counts import ValueCounts
@@ -39,6 +40,7 @@ class Position(BaseModel):
         may_end: Whether enough entities have texts that end before this place.
         has_rare: Of encodings as they were stored before rare characters were always redrawn: whether enough entities
             have others than these. There such a place has a sub-column even with a single character.
+        kinds: Of others than these, where enough entities have one of the kind; see `character_kinds`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,11 +48,16 @@ class Position(BaseModel):
     characters: list[str]
     may_end: bool
     has_rare: bool = False
+    kinds: list[str] = Field(default_factory=list)
 
     @property
     def is_fixed(self) -> bool:
         """Whether there is nothing to draw, as with the dash in ``AB-1234``."""
-        return len(self.characters) == 1 and not self.may_end and not self.has_rare
+        return len(self.characters) == 1 and not self.may_end and not self.has_rare and not self.kinds
+
+    def of_kind(self, kind: str) -> CodePoints:
+        """Code points that may be drawn where one of a kind is rare: those that are not among `characters`."""
+        return np.setdiff1d(characters_by_kind()[kind], points_of(self.characters))
 
 
 def points_of(characters: list[str]) -> CodePoints:
@@ -69,8 +76,8 @@ def find_positions(counts: ValueCounts, protection: ValueProtection, rng: np.ran
         rng: Source of the random thresholds.
 
     Returns:
-        The positions before the first at which most texts would have a rare character; none where too few entities have
-        a text. A column of empty texts has one, where they end.
+        The positions before the first at which most texts would have a rare character, whatever its kind; none where
+        too few entities have a text. A column of empty texts has one, where they end.
     """
     length = _protected_length(counts, protection, rng)
     points, numbers = number_points(counts.values, length)
@@ -136,4 +143,12 @@ def _position(points: CodePoints, numbers: Numbers, place: int, counts: ValueCou
         near.sort(axis=0)
         near[1:][near[1:] == near[:-1]] = -1
         keep |= surely_held(counts, near.T, len(points)) >= threshold
-    return Position(characters=[chr(point) for point in points[keep & ~is_end]], may_end=may_end)
+    kinds = _held_kinds(counts, np.where(keep, NO_KIND, kinds_of(points))[here], threshold)
+    position = Position(characters=[chr(point) for point in points[keep & ~is_end]], may_end=may_end)
+    return position.model_copy(update={"kinds": [kind for kind in kinds if len(position.of_kind(kind))]})
+
+
+def _held_kinds(counts: ValueCounts, kind_of_text: Numbers, threshold: int) -> list[str]:
+    """Kinds of which enough entities have a character that is not shown."""
+    held = surely_held(counts, kind_of_text, len(kind_names()))
+    return [kind for kind, entities in zip(kind_names(), held.tolist(), strict=True) if entities >= threshold]

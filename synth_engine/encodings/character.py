@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
-from synth_engine.encodings.alphabets import Position, find_positions, points_of
+from synth_engine.encodings.alphabets import MAX_POSITIONS, Position, find_positions, points_of
 from synth_engine.encodings.base import Codes, Encoding, has_protected_nulls
+from synth_engine.encodings.character_kinds import NO_KIND, kind_names, kinds_of
 from synth_engine.encodings.code_points import END, CodePoints, from_code_points, lengths_of, to_code_points
 from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
@@ -36,20 +37,24 @@ class CharacterEncoding(Encoding):
     """Sub-columns ``text``, ``p0``, ``p1``, …: popular texts have a code of their own, all others are spelled.
 
     ``text``: 0 is null, 1 a spelled text, then atoms in alphabetical order. Positions: 0 is null or an atom, 1 a rare
-    or unseen character, 2 the end, then characters by their code points; behind the end of a text there are only
-    further ends. Without atoms there is no ``text``, and null is 0 at every position.
+    or unseen character, 2 the end, then characters by their code points, then kinds of rare characters; behind the end
+    of a text there are only further ends. Without atoms there is no ``text``, and null is 0 at every position.
 
     A character is a Unicode code point; what is made of several, such as a letter with a combining accent, takes as
     many places. Places where everyone has the same character have no sub-column. Without ``text`` the first one always
     has.
 
     Spelled texts are cut at the protected length, at `MAX_POSITIONS`, and where most that are long enough would have a
-    rare character. A text that would be spelled like an atom has the atom's code. A rare character is never drawn;
-    where it is decoded, another one takes its place. A dictionary too narrow for all texts drawn repeats some of them.
+    rare character. A text that would be spelled like an atom has the atom's code. Of a rare character its kind may be
+    known; then any that is in common use takes its place (see `character_kinds`). Otherwise it is never drawn; where it
+    is decoded, one that another text has takes its place. A dictionary too narrow for all texts drawn repeats some.
+    Without protection no character is rare, and texts of more than `MAX_POSITIONS` are atoms, however many they are:
+    all come back exactly.
 
     Guarantees: at least as many entities as the protection asks for have every atom. Among those whose texts are
     spelled, at least as many have every character of a position at that place, or within `NEAR` places of it; as many
-    have the end there where it may be drawn. As many have texts as long as `positions`, unless those are a single one.
+    have the end there where it may be drawn, and one of a kind that is none of those characters. What is drawn of a
+    kind depends on no datum but these. As many have texts as long as `positions`, unless those are a single one.
     """
 
     type: ClassVar[ModelEncodingType] = ModelEncodingType.TABULAR_CHARACTER
@@ -81,6 +86,8 @@ class CharacterEncoding(Encoding):
         """Choose atoms, then lengths and alphabets for what is left."""
         has_nulls = has_protected_nulls(counts, protection, rng)
         is_atom = _popular(counts, protection.threshold(rng))
+        if not protection.enabled:
+            is_atom |= lengths_of(counts.values) > MAX_POSITIONS
         spelled = counts.where(~is_atom) if is_atom.any() else counts  # without a copy of all texts, if possible
         positions = find_positions(spelled, protection, rng)
         atoms = counts.values.filter(pa.array(is_atom)).to_pylist()
@@ -92,7 +99,7 @@ class CharacterEncoding(Encoding):
         if not self.positions and not self.atoms:
             return {"p0": N_RESERVED}
         texts = {"text": N_RESERVED_TEXTS + len(self.atoms)} if self.atoms else {}
-        return texts | {f"p{place}": N_RESERVED + len(self.positions[place].characters) for place in self._drawn}
+        return texts | {f"p{place}": _n_codes(self.positions[place]) for place in self._drawn}
 
     def encode(self, values: pa.Array) -> Codes:
         """Look up the atom; else cut, and look up the character at each place."""
@@ -117,7 +124,7 @@ class CharacterEncoding(Encoding):
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Atoms as they are; otherwise put the characters together, up to the first end.
 
-        A rare character becomes one that another of the texts has at its place.
+        A kind becomes any of its characters, a rare character what another of the texts has at its place.
         """
         texts = pa.array([None, *self.atoms], pa.large_string())
         places = np.zeros(len(codes), np.int64)
@@ -184,15 +191,12 @@ class CharacterEncoding(Encoding):
     def _points(self, codes: Codes, rng: np.random.Generator) -> CodePoints:
         """Code points of spelled texts, given the codes of the drawn places."""
         points = np.full((len(codes), len(self.positions)), END, np.uint32)
-        sizes = [N_RESERVED + len(self.positions[place].characters) for place in self._drawn]
+        sizes = [_n_codes(self.positions[place]) for place in self._drawn]
         drawn = iter(_without_rare(codes[:, : len(sizes)], sizes, rng).T)
         for place, position in enumerate(self.positions):
-            characters = points_of(position.characters)
-            if place in self._drawn:
-                table = np.concatenate([np.full(N_RESERVED, END, np.uint32), characters])
-                points[:, place] = table[next(drawn)]
-            else:
-                points[:, place] = characters[0]
+            points[:, place] = (
+                _characters(next(drawn), position, rng) if place in self._drawn else ord(position.characters[0])
+            )
         return points
 
     @cached_property
@@ -209,22 +213,42 @@ class CharacterEncoding(Encoding):
 
     @cached_property
     def _number_of_point(self) -> npt.NDArray[np.int32]:
-        """For each code point its number among the kept ones, counted from 1; 0 for all others."""
+        """For each code point its number among the kept ones, counted from 1; behind these its kind's, 0 for none."""
         numbers = np.zeros(END + 1, np.int32)
+        if any(position.kinds for position in self.positions):
+            kinds = kinds_of(np.arange(END + 1, dtype=np.uint32))
+            numbers[kinds != NO_KIND] = (1 + len(self._kept) + kinds)[kinds != NO_KIND]
         numbers[self._kept] = 1 + np.arange(len(self._kept))
         return numbers
 
     @cached_property
     def _code_of_number(self) -> list[npt.NDArray[np.int32]]:
-        """For each drawn place, the code of each kept character."""
+        """For each drawn place, the code of each kept character and of each kind."""
         tables = []
-        for place in self._drawn:
-            table = np.full(1 + len(self._kept), RARE_CODE, np.int32)
-            characters = points_of(self.positions[place].characters)
+        kinds = np.concatenate([[NO_KIND], kinds_of(self._kept), np.arange(len(kind_names()))])
+        for position in (self.positions[place] for place in self._drawn):
+            table = np.full(len(kinds), RARE_CODE, np.int32)
+            for code, kind in enumerate(position.kinds, N_RESERVED + len(position.characters)):
+                table[kinds == kind_names().index(kind)] = code
+            characters = points_of(position.characters)
             table[self._number_of_point[characters]] = N_RESERVED + np.arange(len(characters))
-            table[-1] = END_CODE
+            table[len(self._kept)] = END_CODE
             tables.append(table)
         return tables
+
+
+def _n_codes(position: Position) -> int:
+    return N_RESERVED + len(position.characters) + len(position.kinds)
+
+
+def _characters(codes: npt.NDArray[np.int32], position: Position, rng: np.random.Generator) -> CodePoints:
+    """The code points of one place."""
+    kinds = np.full(len(position.kinds), END, np.uint32)
+    table = np.concatenate([np.full(N_RESERVED, END, np.uint32), points_of(position.characters), kinds])
+    points = table[codes]
+    for code, kind in enumerate(position.kinds, N_RESERVED + len(position.characters)):
+        points[codes == code] = rng.choice(position.of_kind(kind), int((codes == code).sum()))
+    return points
 
 
 def _popular(counts: ValueCounts, threshold: int) -> Mask:

@@ -21,9 +21,9 @@ Indices = npt.NDArray[np.int64]
 # What sub-columns of different encodings tell alike. Which of them AUTO takes depends on the values.
 TEXT, NUMBER = "text", "number"
 AVERAGE = -1
-# What codes that nothing old stands for start with, all those of a sub-column together, as a share of what stands in
-# for them: they shall be drawn now and then, and not be so improbable that learning them takes long.
-NEW_SHARE = 0.05
+# How probable a new code starts out, beside the old one that it is like. It is no rarity: encodings have codes only for
+# what several people have, and the less a code is expected, the longer it takes to learn that it is frequent.
+NEW_SHARE = 0.25
 
 
 class Reserved(Enum):
@@ -95,6 +95,11 @@ class Meanings:
         return np.array([not isinstance(label, Reserved) for label in self.labels], np.bool_)
 
     @property
+    def is_averaged(self) -> Mask:
+        """Which codes an average is of: those that stand for values, or all where none does."""
+        return self.is_value if self.is_value.any() else np.ones(len(self.labels), np.bool_)
+
+    @property
     def is_range(self) -> Mask:
         """Which codes stand for many values, as bins do."""
         return np.asarray((self.lows < self.highs).any(axis=1))
@@ -116,13 +121,14 @@ class Sources:
     Args:
         codes: The old code; `AVERAGE` where there is none, which is the average of those that stand for values.
         is_kept: Whether the old code means the same.
-        shares: How much of the probability of what it starts from the new code gets: all where it means the same.
+        shares: The new code's probability as a share of that of what it starts from; of the average as a share of that
+            of all old values together.
         n_old: Number of old codes.
 
     >>> old, new = Meanings.of_values([], [1, 2, 9]), Meanings.of_values([], [2, 3, 8, 10])
     >>> sources = Sources.of(old, new)
     >>> sources.codes.tolist(), sources.is_kept.tolist(), sources.shares.tolist()
-    ([1, 1, 2, 2], [True, False, False, False], [1.0, 0.05, 0.5, 0.5])
+    ([1, 1, 2, 2], [True, False, False, False], [1.0, 0.25, 0.5, 0.5])
     """
 
     codes: Indices
@@ -134,8 +140,8 @@ class Sources:
     def of(cls, old: Meanings, new: Meanings) -> Self:
         """Equal meanings first; otherwise the nearest place where codes have places, else the average.
 
-        Codes that share a source share its probability, and get but a small part of it where the source goes on to
-        exist or is the average.
+        New codes get `NEW_SHARE` of the probability of the old one that they are like, or more where that one is gone:
+        then those that stand in for it share all of it.
         """
         place = {label: code for code, label in enumerate(old.labels)}
         codes = np.array([place.get(label, AVERAGE) for label in new.labels], np.int64)
@@ -147,15 +153,22 @@ class Sources:
             # A bin and a popular number inside it are drawn very differently: the one is not to stand in for the other.
             old_ones = in_ranges if is_range[code] and len(in_ranges.codes) else anywhere
             codes[code] = old_ones.nearest(middles[code])
-        goes_on = np.isin(codes, codes[is_kept]) | (codes == AVERAGE)
-        n_new = np.bincount(codes[~is_kept] - AVERAGE, minlength=len(old.labels) + 1)[codes - AVERAGE]
-        shares = np.where(is_kept, 1.0, np.where(goes_on, NEW_SHARE, 1.0) / np.maximum(n_new, 1))
-        return cls(codes, is_kept, shares, len(old.labels))
+        return cls(codes, is_kept, _shares(codes, is_kept, int(old.is_averaged.sum())), len(old.labels))
 
     @property
     def n_dropped(self) -> int:
         """How many old codes no new one starts from."""
         return self.n_old - len(np.unique(self.codes[self.codes != AVERAGE]))
+
+
+def _shares(codes: Indices, is_kept: Mask, n_averaged: int) -> Floats:
+    shares = np.where(is_kept, 1.0, NEW_SHARE)
+    is_average = codes == AVERAGE
+    shares[is_average] /= n_averaged
+    is_gone = ~is_average & ~np.isin(codes, codes[is_kept])
+    _, index, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    shares[is_gone] = np.maximum(NEW_SHARE, 1 / counts[index])[is_gone]
+    return shares
 
 
 @dataclass(frozen=True, eq=False)

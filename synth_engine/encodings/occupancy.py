@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from synth_engine.encodings.value_counts import Counts, Mask
-from synth_engine.privacy import Budget, NoisyHistogram, standard_deviation
+from synth_engine.privacy import UNLIKELY, Budget, NoisyHistogram
 
 Keys = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
 
-# Into how many parts a cell is cut at most in a round, as a power of two.
+# Into how many parts a cell is cut at most in a round, as a power of two, unless said otherwise.
 MAX_CUT_BITS = 6
 # Standard deviations of noise that a sum must exceed to be people.
 NOTICEABLE = 3
@@ -53,7 +54,7 @@ class Occupancy:
         self._below = np.concatenate([[0], np.cumsum(counts)])
 
     def cut(
-        self, cells: Cells, budget: Budget, share: float, least: float
+        self, cells: Cells, budget: Budget, share: float, least: float | Floats, most_bits: int = MAX_CUT_BITS
     ) -> tuple[Cells, npt.NDArray[np.int64], NoisyHistogram]:
         """Cut cells into as many equal parts as their noisy counts are worth, and count again.
 
@@ -61,13 +62,14 @@ class Occupancy:
             cells: What was found so far; they do not overlap.
             budget: Pays for the new counts.
             share: How much of it.
-            least: Number of entities that a part should have.
+            least: Number of entities that a part should have; one for all cells, or for each.
+            most_bits: Into how many parts a cell may be cut, as a power of two.
 
         Returns:
             The parts, the index of the cell that each is of, and the mechanism that counted them.
         """
         worth = np.log2(np.maximum(cells.counts / least, 1)).astype(np.int64)
-        cut = np.minimum(np.minimum(worth, MAX_CUT_BITS), cells.bits)
+        cut = np.minimum(np.minimum(worth, most_bits), cells.bits)
         parts = 1 << cut
         bits = np.repeat(cells.bits - cut, parts)
         place = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
@@ -84,20 +86,15 @@ class Occupancy:
         return inside
 
 
-def between_ends(
-    counts: Counts, mechanism: NoisyHistogram, deviations: float = NOTICEABLE, failure: float = 0.01
-) -> Mask:
-    """What lies between the places where counts, added up from either end, first exceed what noise adds up to.
+def between_ends(counts: Counts, mechanism: NoisyHistogram, failure: float = UNLIKELY) -> Mask:
+    """What lies between the places where people are first noticed from either end.
 
     Args:
         counts: Noisy counts, in order.
         mechanism: What gave them.
-        deviations: Standard deviations of its noise that a sum must exceed.
-        failure: Probability that a single count of nobody may exceed the bound.
+        failure: Probability that cells at an end in which nobody is are kept, for each end.
     """
-    of_sum = deviations * standard_deviation(mechanism.epsilon) * np.sqrt(np.arange(1, len(counts) + 1))
-    bound = np.maximum(of_sum, mechanism.noise_bound(len(counts), failure))
     kept = np.ones(len(counts), np.bool_)
     for order in (slice(None), slice(None, None, -1)):
-        kept[order] &= np.maximum.accumulate(np.cumsum(counts[order]) > bound)
+        kept[order] &= np.maximum.accumulate(mechanism.noticed(counts[order], failure))
     return kept

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Morton = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 # Each side of a cell is cut into so many steps; a cell with no more ticks than these is not divided further.
 POSITION_LEVELS = 4
@@ -81,6 +82,16 @@ class QuadTree:
         rows, columns = separate((numbers - self._starts[cells]) >> self._step_bits[cells])
         return cells, rows, columns
 
+    def rest(self, numbers: Morton, cells: Places) -> tuple[Morton, Morton]:
+        """Ticks from the beginning of the step that each place is in, by row and by column."""
+        return separate((numbers - self._starts[cells]) & ((np.uint64(1) << self._step_bits[cells]) - np.uint64(1)))
+
+    def at(self, cells: Places, steps: tuple[Morton, Morton], rest: tuple[Morton, Morton]) -> tuple[Morton, Mask]:
+        """The inverse of `place` and `rest`, and whether that place belongs to the cell and is one of the plane."""
+        numbers = self._first(cells, *steps) + interleave(*rest)
+        on_plane = (np.stack(separate(numbers)) <= self._last_ticks).all(axis=0)
+        return numbers, on_plane & (self._owners[self._segment(numbers)] == cells)
+
     def draw(self, cells: Places, rows: Morton, columns: Morton, rng: np.random.Generator) -> Morton:
         """A place in each cell, evenly from one step of it.
 
@@ -90,11 +101,8 @@ class QuadTree:
             columns: Steps to the east.
             rng: Source of randomness.
         """
-        levels = np.array([cell.level for cell in self.cells])[cells]
-        most = np.uint64(1) << np.minimum(levels, POSITION_LEVELS).astype(np.uint64)
-        step = interleave(rows % most, columns % most) << self._step_bits[cells]
-        first = self._starts[cells] + step
-        last = first + _LAST[np.maximum(levels - POSITION_LEVELS, 0)]
+        first = self._first(cells, rows, columns)
+        last = first + _LAST[np.maximum(self._levels[cells] - POSITION_LEVELS, 0)]
         drawn: Morton = first + rng.integers(0, last - first, endpoint=True, dtype=np.uint64)
         mixed = self._segment(first) != self._segment(last)
         for cell in np.unique(cells[mixed]):
@@ -103,6 +111,12 @@ class QuadTree:
         beyond = np.flatnonzero((np.stack(separate(drawn)) > self._last_ticks).any(axis=0))
         drawn[beyond] = self._draw_within(cells[beyond], first[beyond], last[beyond], rng)
         return drawn
+
+    def _first(self, cells: Places, rows: Morton, columns: Morton) -> Morton:
+        """Where each step begins."""
+        most = np.uint64(1) << np.minimum(self._levels[cells], POSITION_LEVELS).astype(np.uint64)
+        first: Morton = self._starts[cells] + (interleave(rows % most, columns % most) << self._step_bits[cells])
+        return first
 
     def _draw_within(self, cells: Places, first: Morton, last: Morton, rng: np.random.Generator) -> Morton:
         """A place of the plane, evenly, from each interval that reaches beyond its ends."""
@@ -149,6 +163,10 @@ class QuadTree:
     @cached_property
     def _last_ticks(self) -> Morton:
         return np.array(self.ends, np.uint64)[:, None]
+
+    @cached_property
+    def _levels(self) -> Places:
+        return np.array([cell.level for cell in self.cells], np.int64)
 
     @cached_property
     def _starts(self) -> Morton:

@@ -21,8 +21,6 @@ MAX_LENGTH = 64
 # Shares of the column's budget; 1 in all. Popular texts and the two bands share delta equally.
 _POPULAR, _LENGTHS, _BAND = 0.2, 0.1, 0.35
 _DELTA = 1 / 3
-# Noise that passes for long texts costs sub-columns: deviations that a sum must exceed, chance of a single count.
-_CERTAIN = 4, 0.001
 # Known beforehand: the printable characters of ASCII.
 _KNOWN = np.arange(ord(" "), ord("~") + 1)
 # Distance between texts of the same place in the order of an alphabet: any will do that is not the same everywhere.
@@ -65,7 +63,7 @@ def _lengths_and_nulls(texts: pa.Array, of_text: Counts, of_null: int, budget: B
     """Noisy number of texts of each length, up to the largest that is in use; and of nulls if that is noticeable."""
     exact = added_up(of_text, np.minimum(lengths_of(texts), MAX_LENGTH), MAX_LENGTH + 1)
     noisy, mechanism = budget.histogram(np.append(exact, of_null), _LENGTHS, "lengths and nulls")
-    inside = between_ends(noisy[:-1], mechanism, *_CERTAIN)
+    inside = between_ends(noisy[:-1], mechanism)
     # A length between two that are in use may be drawn, however few seem to have it.
     lengths = np.where(inside, np.maximum(noisy[:-1], 1), 0)
     nulls = int(noisy[-1])

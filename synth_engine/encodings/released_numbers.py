@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from synth_engine.encodings.number_line import ROOT_BITS, NumberLine, numbers_at
-from synth_engine.encodings.occupancy import Cells, Occupancy, between_ends
+from synth_engine.encodings.occupancy import MAX_CUT_BITS, Cells, Occupancy, between_ends
 from synth_engine.encodings.released_values import noisy_counts
 from synth_engine.encodings.value_counts import Mask, ValueCounts
 from synth_engine.privacy import Budget
 
-# A part of a cell is to have so many times the standard deviation of its noise, and no fewer than this share of all.
-# What is beside a power of two in use needs less to be noticed: so few are tested that noise rarely passes for people.
-_NEIGHBOURS = 4
-_WORTH_NOISE = 2.0
-_WORTH_SHARE = 1 / 128
+# Probability that any power of two is taken to be in use though nobody is near it, and that one of so many beside those
+# in use is: that costs less, and in small tables many people are in powers of two that hardly rise above noise.
+FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, 0.2
+NEIGHBOURS = 4
+# The cell at an end of a range may hold only few people, all at its edge: it is cut into so many parts at least.
+_PARTS_AT_ENDS = 4
 # Numbers that stand for all cells together; enough for the finest bins at the tails.
 _MOST_POINTS = 16_384
 
@@ -31,6 +32,10 @@ class Shares:
 
     With `trims` ends of the range that look like noise are cut off: right where every part of a range costs codes, such
     as years and digits. Elsewhere an empty cell costs nothing, and cutting costs those who were there after all.
+
+    A cell is cut into 2**`most_bits` parts at most. A part is to have `worth_noise` times the scale of its noise, and
+    the share `worth_share` of all or more. To find ends of a range, parts are as small as may be while one of them
+    alone is noticed as a rule: smaller ones are noticed only many together, that is, later.
     """
 
     steps: float
@@ -38,11 +43,23 @@ class Shares:
     roots: float
     cuts: tuple[float, ...]
     trims: bool = False
+    worth_noise: float = 2.0
+    worth_share: float = 1 / 128
+    most_bits: int = MAX_CUT_BITS
 
 
 # Found by trying on real tables: powers of two come first, since what they miss is cut off. See docs/log.md.
 WITH_POPULAR = Shares(steps=0.08, popular=0.3, roots=0.3, cuts=(0.16, 0.16))
-RANGES_ONLY = Shares(steps=0.1, popular=0.0, roots=0.4, cuts=(0.25, 0.25), trims=True)
+RANGES_ONLY = Shares(
+    steps=0.1,
+    popular=0.0,
+    roots=0.4,
+    cuts=(0.25, 0.25),
+    trims=True,
+    worth_noise=6.0,
+    worth_share=0.0,
+    most_bits=10,
+)
 
 
 def release_numbers(
@@ -66,38 +83,52 @@ def release_numbers(
     popular = np.zeros_like(of_value)
     if shares.popular:
         popular, _ = budget.stable_histogram(of_value, shares.popular, "popular numbers")
-    rest = np.where(popular > 0, 0, of_value)
-    cells, unnoticed = _cells(Occupancy(line.keys(counts.values), rest), line, budget, shares)
+    keys = line.keys(counts.values)
+    roots, unnoticed = _powers_of_two(Occupancy(keys, of_value), line, budget, shares.roots)
+    of_others = roots.counts - Occupancy(keys, popular).inside(roots.starts, roots.bits)
+    others = Occupancy(keys, np.where(popular > 0, 0, of_value))
+    cells = _cut(others, Cells(roots.starts, roots.bits, of_others), budget, shares)
     shown = popular > 0
     summary = noisy_counts(counts.values.filter(pa.array(shown)), popular[shown], nulls, hidden_entities=unnoticed)
     return summary.merge(_spread(cells, line, step, counts.values.type))
 
 
 def _step_and_nulls(counts: ValueCounts, line: NumberLine, budget: Budget, share: float) -> tuple[int, int]:
-    """The finest step that noticeably many entities need, and the number of nulls if that is noticeable."""
+    """The finest step that noticeably many entities need, and the number of nulls if that is noticeable.
+
+    Where too few are there to tell, the step that most seem to need.
+    """
     of_value, of_null = counts.contributions
     needed = np.bincount(line.steps(counts.values) + 1, weights=of_value, minlength=line.n_steps + 1)[1:]
     exact = np.append(needed.astype(np.int64), of_null)
     noisy, mechanism = budget.histogram(exact, share, "steps and nulls")
-    in_use = np.flatnonzero(noisy[:-1] > mechanism.noise_bound(line.n_steps))
+    in_use = np.flatnonzero(mechanism.noticed(noisy[-2::-1]))
+    step = len(noisy) - 2 - int(in_use[0]) if len(in_use) else int(np.argmax(noisy[:-1]))
     nulls = int(noisy[-1])
-    step = int(in_use[-1]) if len(in_use) else line.n_steps - 1
     return step, nulls if nulls > mechanism.noise_bound(1) else 0
 
 
-def _cells(occupancy: Occupancy, line: NumberLine, budget: Budget, shares: Shares) -> tuple[Cells, int]:
-    """Powers of two that noticeably many are in, cut in rounds; and how many entities go unnoticed in others."""
+def _powers_of_two(everyone: Occupancy, line: NumberLine, budget: Budget, share: float) -> tuple[Cells, int]:
+    """Those that noticeably many are in, popular numbers or others; and how many entities go unnoticed in the rest."""
     bits = np.full(len(line.roots), ROOT_BITS)
-    noisy, mechanism = budget.histogram(occupancy.inside(line.roots, bits), shares.roots, "powers of two")
-    noticeable = mechanism.noise_bound(_NEIGHBOURS)
-    is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy)))
-    cells = Cells(line.roots, bits, noisy).where(is_in_use)
+    noisy, mechanism = budget.histogram(everyone.inside(line.roots, bits), share, "powers of two")
+    noticeable = mechanism.noise_bound(NEIGHBOURS, FALSE_NEIGHBOUR)
+    is_in_use = _connected(noisy > noticeable, noisy > mechanism.noise_bound(len(noisy), FALSE_ROOT))
+    return Cells(line.roots, bits, noisy).where(is_in_use), noticeable
+
+
+def _cut(occupancy: Occupancy, cells: Cells, budget: Budget, shares: Shares) -> Cells:
+    """Cells cut in rounds where many are, and cut off at the ends where nobody is."""
+    ends: list[slice] = []
     for share in shares.cuts:
-        least = max(_WORTH_NOISE / (share * budget.epsilon), _WORTH_SHARE * budget.records, 1.0)
-        cells, _, mechanism = occupancy.cut(cells, budget, share, least)
+        worth = max(shares.worth_noise / (share * budget.epsilon), shares.worth_share * budget.records, 1.0)
+        least = np.full(len(cells.counts), worth)
+        for end in ends:
+            least[end] = np.minimum(worth, np.maximum(cells.counts[end] / _PARTS_AT_ENDS, 1.0))
+        cells, _, mechanism = occupancy.cut(cells, budget, share, least, shares.most_bits)
         if shares.trims:
-            cells = cells.where(between_ends(cells.counts, mechanism))
-    return cells, noticeable
+            cells, ends = cells.where(between_ends(cells.counts, mechanism)), [slice(1), slice(-1, None)]
+    return cells
 
 
 def _connected(possible: Mask, certain: Mask) -> Mask:

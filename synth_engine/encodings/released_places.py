@@ -28,8 +28,8 @@ from synth_engine.privacy import Budget, standard_deviation
 
 # Shares of the column's budget; 1 in all.
 _WRITING, _POPULAR, _ROOTS, _CUTS = 0.1, 0.2, 0.22, (0.16, 0.16, 0.16)
-# The world is first looked at in squares of a 64th of its width.
-_ROOT_LEVELS = 6
+# The world is first looked at in squares of a 32nd of its width: in smaller ones far more go unnoticed (docs/log.md).
+_ROOT_LEVELS = 5
 # A part of a square is to have so many times the standard deviation of its noise if all had as many.
 _WORTH_NOISE = 2.0
 # Share of the entities that may have more decimals than are kept, or zeros at the end left out.

@@ -57,5 +57,14 @@ def noisy_counts(
         hidden_entities: About how many entities have other values.
     """
     return ValueCounts(
-        values, counts, counts, counts, counts, nulls, nulls, levels=levels, hidden_entities=hidden_entities
+        values,
+        counts,
+        counts,
+        counts,
+        counts,
+        nulls,
+        nulls,
+        levels=levels,
+        hidden_entities=hidden_entities,
+        is_noisy=True,
     )

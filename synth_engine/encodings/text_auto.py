@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType
+from synth_engine.encodings.alphabets import MAX_POSITIONS
 from synth_engine.encodings.base import Encoding
 from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.character import CharacterEncoding
@@ -31,8 +32,6 @@ MIN_SHOP_SHARE = 0.999
 # Nearly all texts must be coordinates, and nearly all must be short enough to be drawn whole.
 MIN_PLACE_SHARE = 0.95
 MIN_WHOLE_SHARE = 0.9
-# Sub-columns that characters may cost: enough for names, e-mail addresses and most kinds of numbers with letters.
-MAX_SUB_COLUMNS = 48
 # Differential privacy counts of each text the entities beyond so many, for it is common from one more on.
 _SHARING = MINIMUM_ENTITIES - 1
 # Shares of a budget that the choice may spend.
@@ -54,12 +53,13 @@ class TextAuto:
     """Coordinates where texts are that; categories where hardly any are rare; characters where these are short.
 
     Characters keep common texts whole, so these lose nothing by it. In small tables, where there are few rare texts to
-    learn from, they are chosen only if most texts are rare. Texts that hold dates or numbers stay texts:
-    whoever wants them as such converts them before. Where rare texts are long, they become the rare token of
-    categories: they need a language model. To tell coordinates from numbers with a decimal comma, both must have a
-    decimal point.
+    learn from, they are chosen only if most texts are rare. Texts that hold dates or numbers stay texts: whoever wants
+    them as such converts them before. Where more than a tenth of the rare texts are longer than `MAX_POSITIONS`, they
+    become the rare token of categories: they need a language model. To tell coordinates from numbers with a decimal
+    comma, both must have a decimal point.
 
-    Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published.
+    Guarantees: one entity has one vote, whatever number of texts it has; only the chosen encoding is published. Without
+    protection every text comes back exactly.
     """
 
     type: ClassVar[ModelEncodingType] = ModelEncodingType.AUTO
@@ -97,9 +97,9 @@ class TextAuto:
         categories = CategoricalEncoding.fit(counts, dtype, protection, rng)
         is_common = _is_in(counts.values, categories.categories) & (counts.entities >= MINIMUM_ENTITIES)
         are_shops = len(categories.categories) <= MAX_SHOPS and _share(counts, is_common) >= MIN_SHOP_SHARE
-        if not are_shops and _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE:
+        if not are_shops and _are_places(counts, protection):
             places = LatLongEncoding.fit(counts, dtype, protection, rng)
-            if places.cells:
+            if places.cells or places.texts:
                 return places
         if _share(counts, is_common) < _wanted_share(int(counts.lowest[~is_common].sum())):
             characters = CharacterEncoding.fit(counts, dtype, protection, rng)
@@ -118,6 +118,12 @@ def _share(counts: ValueCounts, where: Mask) -> float:
     return float(counts.lowest[where].sum() / total) if total else 1.0
 
 
+def _are_places(counts: ValueCounts, protection: ValueProtection) -> bool:
+    """Whether nearly all are coordinates; all have to be where everything is kept, for what is none becomes null."""
+    is_enough = _share(counts, _is_place(counts)) >= MIN_PLACE_SHARE
+    return is_enough and (protection.enabled or bool(Coordinates.of(counts.values).is_place.all()))
+
+
 def _is_place(counts: ValueCounts) -> Mask:
     found = Coordinates.of(counts.values)
     is_place: Mask = found.is_place & (found.fewest > 0)
@@ -130,11 +136,11 @@ def _is_in(values: pa.Array, texts: list[str]) -> Mask:
 
 
 def _suits(characters: CharacterEncoding, counts: ValueCounts) -> bool:
-    """Whether texts may be spelled, in few enough places and nearly all of them whole."""
-    spelled = counts.where(~_is_in(counts.values, characters.atoms))
+    """Whether there is anything to spell, and nearly all of it whole; long texts that only lack protection are not."""
+    is_popular = _is_in(counts.values, characters.atoms) & (counts.entities >= MINIMUM_ENTITIES)
+    spelled = counts.where(~is_popular)
     is_whole = lengths_of(spelled.values) <= len(characters.positions)
-    is_short = len(characters.cardinalities) <= MAX_SUB_COLUMNS
-    return bool(characters.positions) and is_short and _share(spelled, is_whole) >= MIN_WHOLE_SHARE
+    return bool(characters.positions) and _share(spelled, is_whole) >= MIN_WHOLE_SHARE
 
 
 def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
@@ -144,7 +150,7 @@ def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
     over: of each text those beyond `_SHARING` are counted, and one entity more changes that by one at most.
     """
     of_value, of_null = counts.contributions
-    is_place, is_short = _is_place(counts), lengths_of(counts.values) <= MAX_SUB_COLUMNS
+    is_place, is_short = _is_place(counts), lengths_of(counts.values) <= MAX_POSITIONS
     kinds = [of_value[is_place], of_value[~is_place & is_short], of_value[~is_place & ~is_short]]
     exact = np.array([*(of_kind.sum() for of_kind in kinds), of_null], np.int64)
     noisy, mechanism = budget.histogram(exact, _KINDS, "coordinates, short and long texts, nulls")

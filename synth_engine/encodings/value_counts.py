@@ -45,6 +45,7 @@ class ValueCounts:
         null_one_each: Number of entities whose middle row has no value; not used where `one_each` is None.
         hidden_entities: About how many entities may have values that the summary leaves out; an exact one leaves out
             none.
+        is_noisy: Whether differential privacy made it: then values are not those of the column.
     """
 
     values: pa.Array
@@ -58,6 +59,7 @@ class ValueCounts:
     one_each: Counts | None = None
     null_one_each: int = 0
     hidden_entities: int = 0
+    is_noisy: bool = False
 
     @classmethod
     def of(cls, values: pa.Array, entities: Counts | None = None) -> Self:
@@ -124,6 +126,7 @@ class ValueCounts:
             None if is_flat else added([each.contributions[0] for each in summaries]),
             0 if is_flat else sum(each.contributions[1] for each in summaries),
             sum(each.hidden_entities for each in summaries),
+            any(each.is_noisy for each in summaries),
         )
 
     def where(self, keep: Mask) -> Self:

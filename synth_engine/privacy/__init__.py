@@ -5,7 +5,7 @@ columns are coded.
 """
 
 from synth_engine.privacy.budget import Budget, Spend, TableBudget
-from synth_engine.privacy.mechanisms import NoisyHistogram, OpenHistogram, StableHistogram
+from synth_engine.privacy.mechanisms import RARELY, UNLIKELY, NoisyHistogram, OpenHistogram, StableHistogram
 from synth_engine.privacy.noise import NoiseSource, discrete_laplace, secure_source, seeded_source, standard_deviation
 from synth_engine.privacy.protection import ENOUGH_ENTITIES, MINIMUM_ENTITIES, RANDOM_EXTRA, ValueProtection
 from synth_engine.privacy.rounding import roundest
@@ -14,6 +14,8 @@ __all__ = [
     "ENOUGH_ENTITIES",
     "MINIMUM_ENTITIES",
     "RANDOM_EXTRA",
+    "RARELY",
+    "UNLIKELY",
     "Budget",
     "NoiseSource",
     "NoisyHistogram",

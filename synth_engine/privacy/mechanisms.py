@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from synth_engine.privacy.noise import Integers, NoiseSource, discrete_laplace
 from synth_engine.privacy.protection import MINIMUM_ENTITIES
+
+RARELY, UNLIKELY = 0.05, 0.001
+"""Probabilities with which noise may pass for people: where that costs codes, and where it costs sub-columns."""
+
+# Parts of ε that sums are bounded with: large ones are good for short sums, small ones for long sums.
+_SLOPES = np.array([0.9, 0.75, 0.6, 0.4, 0.2, 0.1])
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,33 @@ class NoisyHistogram:
         """Counts with noise; may be negative. All cells must be there, those that nobody is in as well."""
         return counts + discrete_laplace(self.epsilon, len(counts), source)
 
-    def noise_bound(self, n_cells: int, failure: float = 0.05) -> int:
+    def noise_bound(self, n_cells: int, failure: float = RARELY) -> int:
         """What the noise of none of so many cells exceeds, but with probability `failure`. Depends on no data."""
         return max(math.ceil(math.log(max(n_cells, 1) / (2 * failure)) / self.epsilon), 1)
+
+    def noticed(self, noisy: Integers, failure: float = UNLIKELY) -> npt.NDArray[np.bool_]:
+        """At which cells noisy counts, added up in their order from some cell on, have come to more than noise does.
+
+        Where nobody is in any of them, that is nowhere, but with probability `failure`; so up to the first cell with
+        anybody in it, whoever is behind. Where there is no noise a single person is not noticed either. Depends on
+        noisy counts alone.
+
+        Half of `failure` is for single counts: ``P(Z > k)`` is at most ``exp(-ε k) / 2``. The other half is for sums:
+        for a λ below ε let M be the mean of ``exp(λ Z)`` and S the sum of the noise of k cells. ``exp(λ S) / M**k`` is
+        a martingale in k that begins with 1, so with probability 1 - f it never exceeds 1 / f (Ville's inequality),
+        that is, S never exceeds ``(k ln M + ln(1 / f)) / λ``. Every λ of `_SLOPES` has an equal part of that half. Of
+        each part a cell (to begin with) has a share that falls with its place, so that far cells cost near ones little.
+        """
+        places = np.arange(1, len(noisy) + 1)
+        reserve = np.log(2 * places * (1 / places).sum() / failure)
+        found: npt.NDArray[np.bool_] = noisy > np.maximum((reserve - math.log(2)) / self.epsilon, 1)
+        for slope in _SLOPES * self.epsilon:
+            decays = [math.log(-math.expm1(-self.epsilon + sign * slope)) for sign in (1, -1)]
+            gain = slope * noisy - 2 * math.log(-math.expm1(-self.epsilon)) + sum(decays)
+            reached = np.cumsum(gain)
+            least = np.maximum(reserve + math.log(len(_SLOPES)), slope)
+            found |= reached > np.minimum.accumulate(reached - gain + least)
+        return found
 
 
 @dataclass(frozen=True)

@@ -29,19 +29,19 @@ class _Match:
         old: Its index in the old network.
         new: Its index in the new one.
         sources: The old code that each new one starts from.
-        is_value: Old codes that the average is of.
+        is_averaged: Old codes that the average is of.
     """
 
     old: int
     new: int
     sources: Sources
-    is_value: Tensor
+    is_averaged: Tensor
 
     @classmethod
     def of(cls, old: "_SubColumn", new: "_SubColumn") -> Self:
         """Match the codes."""
-        is_value = torch.from_numpy(old.meanings.is_value)
-        return cls(old.place, new.place, Sources.of(old.meanings, new.meanings), is_value | ~is_value.any())
+        is_averaged = torch.from_numpy(old.meanings.is_averaged)
+        return cls(old.place, new.place, Sources.of(old.meanings, new.meanings), is_averaged)
 
     def taken(self, rows: Tensor, shares: Tensor) -> Tensor:
         """Rows of old codes as rows of new codes; the average is weighted by the shares of the old codes."""
@@ -76,7 +76,7 @@ def transfer(
     """Carry over to a fresh network what a trained one knows.
 
     A code starts as the old code with the same meaning; one that is new starts like the nearest old one, or else like
-    the average, and improbable (see `Sources`). New columns and sub-columns keep their fresh weights, and are not
+    the average, but less probable (see `Sources`). New columns and sub-columns keep their fresh weights, and are not
     listened to by the others at first. What is no longer there is dropped.
 
     Args:
@@ -94,8 +94,8 @@ def transfer(
     Guarantees:
         Reads no data. With the same encodings the new network equals the old one bit for bit. With others it gives to
         old codes, among themselves, the same probabilities in any order, given old codes of old columns; whatever is
-        given of new columns changes nothing. To new codes that start like the average it gives no more than `NEW_SHARE`
-        of what old ones get, all together.
+        given of new columns changes nothing. A new code that starts like the average never gets more than `NEW_SHARE`
+        of the mean probability of the old ones.
     """
     if _shapes(old) != _shapes(new):
         raise InputError(other_sizes(old.sizes, new.sizes))
@@ -186,15 +186,15 @@ def _carry_head(old: TabularNetwork, new: TabularNetwork, match: _Match) -> None
     new_weight[:, :n_new] = match.taken(weight[:, :n_old].t(), _shares(old, match)).t()
     # With the average of their weights and the sum of their probabilities, a code is never more probable than all the
     # codes together that it is the average of: the exponential function is convex.
-    together = bias[:n_old][match.is_value].logsumexp(0, keepdim=True)
+    together = bias[:n_old][match.is_averaged].logsumexp(0, keepdim=True)
     new_bias[:n_new] = torch.cat([bias[:n_old], together])[torch.from_numpy(match.sources.codes)]
     new_bias[:n_new] += torch.from_numpy(match.sources.shares).log().to(new_bias)
 
 
 def _shares(old: TabularNetwork, match: _Match) -> Tensor:
-    """Probabilities of a sub-column's old codes, as far as its biases tell; 0 for those that are reserved."""
+    """Probabilities of a sub-column's old codes, as far as its biases tell; 0 for those that are not averaged."""
     bias = old.heads.of(match.old)[1][: match.sources.n_old]
-    return bias.masked_fill(~match.is_value.to(bias.device), -torch.inf).softmax(0)
+    return bias.masked_fill(~match.is_averaged.to(bias.device), -torch.inf).softmax(0)
 
 
 def _codes_of(network: TabularNetwork, k: int) -> slice:

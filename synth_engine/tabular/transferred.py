@@ -111,7 +111,10 @@ def other_sizes(old: Sizes, new: Sizes) -> str:
         f"{sizes.hidden} units per sub-column, {sizes.embedding} per embedding and {sizes.n_residual} residual layer(s)"
         for sizes in (new, old)
     )
-    return f"model to reuse: expected a network of {expected}, found one of {found}; ask for that, or {RESET_HINT}"
+    return (
+        f"model to reuse: expected a network of {expected}, found one of {found}; "
+        f"ask for the model that it was trained as, or {RESET_HINT}"
+    )
 
 
 def nothing_in_common(old_columns: Mapping[str, Described], new_columns: Mapping[str, Described]) -> str:

@@ -22,7 +22,7 @@ def analyze_columns(context: OpExecutionContext) -> MaterializeResult[Any]:
         outcome = run.ensure(analyze, run.config.analyze)
         protected = run.config.analyze.value_protection
         shown = metadata.column_stats(read_encodings(run.workspace), protected)
-        return run.result(outcome, shown | metadata.privacy(run.config))
+        return run.result(outcome, shown | metadata.value_privacy(run.config))
 
 
 def read_encodings(workspace: Workspace) -> dict[str, Encoding]:

@@ -21,7 +21,7 @@ def train_model(context: OpExecutionContext) -> MaterializeResult[Any]:
         model = run.workspace.read(Artefact.MODEL_DATA)
         name = model.json("model-configs.json")["model"]
         shown = metadata.model_store(_read_history(model), model.manifest.facts, name)
-        return run.result(outcome, shown | metadata.privacy(run.config))
+        return run.result(outcome, shown | metadata.privacy(run.config, model.manifest))
 
 
 def _read_history(model: ArtefactReader) -> list[dict[str, float | None]]:

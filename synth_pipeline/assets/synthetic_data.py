@@ -34,7 +34,7 @@ def measure_quality(context: OpExecutionContext, generated: dict[str, Any]) -> M
         preview = reader.table(reader.parts()[0]).slice(0, metadata.N_PREVIEW_ROWS)
         folder = run.workspace.folder(Artefact.SYNTHETIC_DATA)
         shown = metadata.synthetic_data(reader.rows(), preview, folder, outcome.seconds, _figures(run))
-        return run.result(outcome, shown | metadata.privacy(run.config))
+        return run.result(outcome, shown | metadata.privacy(run.config, run.workspace.manifest(Artefact.MODEL_DATA)))
 
 
 def _figures(run: StageRun) -> Fidelity | None:

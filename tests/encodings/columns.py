@@ -220,6 +220,9 @@ def reserved(encoding: Encoding, codes: np.ndarray) -> np.ndarray:
     if isinstance(encoding, CharacterEncoding):
         positions = codes[:, 1:] if encoding.atoms else codes
         is_rare = (positions == character.RARE_CODE).any(axis=1)
+        if encoding.atoms:  # what is drawn of a kind may happen to make an atom
+            shown = [character.N_RESERVED + len(encoding.positions[place].characters) for place in encoding._drawn]
+            is_rare |= (positions[:, : len(shown)] >= np.array(shown, np.int64)).any(axis=1)
         if encoding.atoms and not encoding.positions:
             is_rare = codes[:, 0] == character.SPELLED_CODE
         return (codes[:, 0] == character.NULL_CODE) | is_rare

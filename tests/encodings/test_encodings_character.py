@@ -72,6 +72,26 @@ def test_without_protection_every_text_comes_back_exactly(texts):
     assert round_trip(texts, enabled=False) == texts
 
 
+@settings(max_examples=50)
+@given(
+    texts=st.lists(UNICODE | st.none()),
+    long=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=60, max_size=300)),
+    times=st.integers(1, 30),
+)
+def test_without_protection_texts_of_any_length_come_back_exactly(texts, long, times):
+    texts = texts * times + long + [text * times for text in long]
+    assert round_trip(texts, enabled=False) == texts
+
+
+def test_without_protection_only_long_texts_need_codes_of_their_own():
+    long = [f"{number:0{MAX_POSITIONS + 1}}" for number in range(2_000)]
+    encoding = fitted([*long, *numbered("{0:064}", 300), *numbered("{0:03}", 300)], enabled=False)
+    assert encoding.atoms == long
+    assert len(encoding.positions) == MAX_POSITIONS
+    assert not fitted(long).atoms
+    assert fitted(long, enabled=False).cardinalities == {"text": N_RESERVED_TEXTS + len(long)}
+
+
 def test_empty_text_is_not_null():
     encoding = fitted(["", None, "ab"] * 50)
     assert encoding.encode(pa.array(["", None, "ab"])).tolist() == [[2], [NULL_CODE], [3]]
@@ -195,8 +215,8 @@ def test_a_place_that_was_stored_with_rare_characters_keeps_its_sub_column():
 
 
 def with_rare(n_rare: int) -> list[str]:
-    """Different rare characters at one place, each once."""
-    rare = [f"{chr(0x4E00 + number)}{number:03}" for number in range(n_rare)]
+    """Different rare characters of no kind at one place, each once."""
+    rare = [f"{chr(0x2600 + number)}{number:03}" for number in range(n_rare)]
     return [f"{'ab'[number % 2]}{number:03}" for number in range(200)] + rare
 
 

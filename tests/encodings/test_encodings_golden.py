@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from synth_engine.encodings import AnyEncoding, Encoding
 from tests.encodings.columns import build, reserved
+from tests.encodings.test_encodings_meanings import check_complete
 
 FOLDER = Path(__file__).parent / "golden"
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
@@ -29,6 +30,7 @@ def test_a_stored_encoding_still_gives_the_same_codes(path):
     assert codes.tolist() == stored["codes"]
     again = encoding.encode_events(encoding.decode_events(codes, entities, np.random.default_rng(0)), entities)
     assert (codes == again)[~reserved(encoding, codes)].all()
+    check_complete(encoding)
 
 
 def test_every_encoding_has_a_stored_one():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.judge import judge_auc
@@ -16,7 +16,7 @@ from synth_engine.domain import RareCategoryReplacementMethod as Replacement
 from synth_engine.encodings import fitter
 from synth_engine.encodings.coordinates import EAST_END, MAX_DECIMALS, Coordinates, to_texts, to_ticks
 from synth_engine.encodings.lat_long import NULL_CODE, RARE_CODE, LatLongEncoding
-from synth_engine.privacy import MINIMUM_ENTITIES, RANDOM_EXTRA
+from synth_engine.privacy import MINIMUM_ENTITIES, RANDOM_EXTRA, ValueProtection
 from tests.encodings.columns import fit
 
 LAT_LONG = fitter(Kind.TABULAR_LAT_LONG)
@@ -134,7 +134,8 @@ def test_zeros_at_the_end_are_left_out_where_the_original_has_none():
 def test_more_than_seven_decimals_are_rounded_and_a_few_finer_ones_do_not_count():
     assert fitted(around((0, 0), 1, 200, "{:.12f},{:.12f}")).decimals == MAX_DECIMALS
     assert fitted([*around((0, 0), 1, 1_000, "{:.3f},{:.3f}"), "0.123456,0.5"]).decimals == 3
-    assert fitted(["1.5,1.5"] * 99 + ["0.123456,0.5"], enabled=False).decimals == 6
+    assert fitted(around((0, 0), 1, 200, "{:.12f},{:.12f}"), enabled=False).decimals == MAX_DECIMALS
+    assert fitted(["1.5,1.5"] * 99 + ["0.123456,0.5"], enabled=False).decimals == 1
 
 
 # --- where places are -------------------------------------------------------------------------------------------------
@@ -184,8 +185,87 @@ def test_decoded_places_are_near_the_original_ones():
     texts = around((48.2, 16.4), 0.1, 4_000)
     distances = np.abs(degrees(round_trip(texts)) - degrees(texts)).max(axis=1)
     assert np.quantile(distances, 0.9) < 0.01
-    exact = np.abs(degrees(round_trip(texts, enabled=False)) - degrees(texts)).max(axis=1)
-    assert np.quantile(exact, 0.99) < 0.05
+
+
+# --- without protection -----------------------------------------------------------------------------------------------
+
+
+def decimal_texts(end: int) -> st.SearchStrategy[str]:
+    """Degrees up to `end` as people and programs write them, with up to twenty decimals."""
+    digits = st.integers(0, 20).flatmap(lambda size: st.text("0123456789", min_size=size, max_size=size))
+    plain = st.tuples(st.sampled_from(["", "-", "+"]), st.integers(0, end - 1), digits).map(
+        lambda parts: f"{parts[0]}{parts[1]}" + (f".{parts[2]}" if parts[2] else "")
+    )
+    return plain | st.sampled_from([str(end), f"-{end}.000", "-0.0", "007", ".5", "1e-05", "-2.5E1", "1e-300", "5."])
+
+
+WRITTEN = st.tuples(decimal_texts(90), st.sampled_from([",", ", ", " , ", ",\t"]), decimal_texts(180)).map("".join)
+
+
+@settings(max_examples=100)
+@given(pool=st.lists(WRITTEN | st.none(), min_size=1, max_size=12), spread=st.integers(0, 300), seed=st.integers(0, 9))
+def test_without_protection_every_place_comes_back_exactly_as_it_was_written(pool, spread, seed):
+    texts = pool * 3 + around((48.2, 16.4), 10.0**-seed, spread, "{:.5f},{:.5f}", seed)
+    assert round_trip(texts, enabled=False) == texts
+
+
+@pytest.mark.parametrize("form", ["{:.0f},{:.0f}", "{:.4f}, {:.4f}", "{:.7f},{:.7f}", "{0!r},{1!r}"])
+def test_without_protection_places_all_over_the_world_come_back_exactly(form):
+    pairs = rng().uniform([-90, -180], [90, 180], (3_000, 2)).tolist()
+    texts = [form.format(*pair) for pair in pairs] * 2
+    assert round_trip(texts, enabled=False) == texts
+
+
+def test_without_protection_places_of_few_entities_come_back_among_what_is_none():
+    texts = ["48.2082,16.3738", "unknown", "+48,16", None, "48.25,16"] * 8
+    entities = np.arange(40) // 10
+    by, column = LAT_LONG, pa.array(texts)
+    encoding = by.fit(by.summarise(column, entities), column.type, ValueProtection(enabled=False), rng())
+    wanted = [None if text == "unknown" else text for text in texts]
+    assert encoding.decode(encoding.encode(column), rng()).to_pylist() == wanted
+
+
+def test_without_protection_only_what_is_written_otherwise_needs_a_code_of_its_own():
+    odd = ["+48,16", "48.123456789,16.5", " 48.2082, 16.3738"]
+    texts = around((48.2, 16.4), 0.1, 2_000)
+    encoding = fitted([*texts, *odd, *odd], enabled=False)
+    assert (encoding.decimals, encoding.texts) == (4, sorted(odd))
+    assert list(encoding.cardinalities) == ["cell", "lat", "long", "lat1", "long1", "lat2", "long2"]
+    assert encoding.cardinalities["cell"] == 2 + len(encoding.cells) + len(odd) < 250
+    assert len(encoding.ranks()["cell"]) == encoding.cardinalities["cell"]
+    assert not fitted([*texts, *odd, *odd]).texts
+
+
+def test_where_all_places_are_written_otherwise_they_may_be_drawn():
+    encoding = fitted(["+48,+16", "+49,+17"] * 20, enabled=False)
+    assert not encoding.cells
+    assert encoding.cardinalities == {"cell": 4}
+    assert encoding.never_drawn(Replacement.constant) == {"cell": [RARE_CODE, NULL_CODE]}
+    assert encoding.encode(pa.array(["48,16", "x"]))[:, 0].tolist() == [RARE_CODE, NULL_CODE]
+
+
+def test_places_drawn_without_protection_are_in_the_cell_and_step_asked_for():
+    """Whatever steps inside the step a model draws, also those that lead to another cell, or to none."""
+    texts = around((48.2, 16.4), 0.1, 1_000) + around((90, 180), 0.00001, 50, "90.0,{1:.4f}")
+    texts = [text for text in texts if Coordinates.of(pa.array([text], pa.large_string())).is_place[0]]
+    encoding = fitted(texts, enabled=False)
+    drawn = np.column_stack(
+        [rng(place).integers(0, size, 500) for place, size in enumerate(encoding.cardinalities.values())]
+    )
+    drawn[:, :3] = encoding.encode(pa.array(texts))[rng().integers(0, len(texts), 500), :3]
+    decoded = encoding.decode(drawn.astype(np.int32), rng())
+    assert encoding.encode(decoded)[:, :3].tolist() == drawn[:, :3].tolist()
+
+
+def test_with_protection_and_with_differential_privacy_nothing_is_exact():
+    texts = around((48.2, 16.4), 0.1, 2_000)
+    for options in ({}, {"private": True}):
+        encoding = fit(LAT_LONG, pa.array(texts), **options)
+        assert not encoding.is_exact
+        assert list(encoding.cardinalities) == ["cell", "lat", "long"]
+
+
+# --- drawing ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_missing_step_is_drawn_from_the_whole_cell():

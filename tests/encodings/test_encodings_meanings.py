@@ -141,8 +141,8 @@ def test_sources_exist_and_shares_are_no_more_than_there_is(by, data):
             assert sources.is_kept[code] == (after.labels[code] in before.labels)
             assert not sources.is_kept[code] or before.labels[source] == after.labels[code]
             assert source == AVERAGE or sources.is_kept[code] or before.has_place[source]
-        shared = np.bincount(sources.codes + 1, sources.shares, minlength=len(before.labels) + 1)
-        assert (shared <= 1 + NEW_SHARE + 1e-9).all()
+        assert (sources.shares[~sources.is_kept & (sources.codes != AVERAGE)] >= NEW_SHARE).all()
+        assert (sources.shares[sources.is_kept] == 1).all()
 
 
 def as_text(values: pa.Array) -> np.ndarray:
@@ -251,12 +251,17 @@ def test_places_start_from_the_smallest_cell_around_them():
     assert sources.codes[code[far]] != AVERAGE
 
 
-def test_what_vanished_hands_its_share_over_and_what_goes_on_keeps_it():
+def test_what_vanished_hands_its_probability_over_and_what_goes_on_keeps_it():
     sources = Sources.of(Meanings.of_values([], [1, 2, 9]), Meanings.of_values([], [2, 3, 8, 10, 12]))
     assert sources.shares.tolist() == pytest.approx([1, NEW_SHARE, 1 / 3, 1 / 3, 1 / 3])
     assert sources.n_dropped == 1
-    several = Sources.of(Meanings.unordered(["a"]), Meanings.unordered(["a", "b", "c"]))
-    assert several.shares.tolist() == pytest.approx([1, NEW_SHARE / 2, NEW_SHARE / 2])
+    crowd = Sources.of(Meanings.of_values([], [1]), Meanings.of_values([], range(2, 52)))
+    assert set(crowd.shares) == {NEW_SHARE}
+    reserved = [Reserved.RARE, Reserved.NULL]
+    several = Sources.of(Meanings.unordered([*reserved, "a", "z"]), Meanings.unordered([*reserved, "a", "b", "c"]))
+    assert several.shares.tolist() == pytest.approx([1, 1, 1, NEW_SHARE / 2, NEW_SHARE / 2])
+    nothing = Sources.of(Meanings.unordered(reserved), Meanings.unordered([*reserved, "a"]))
+    assert nothing.shares.tolist() == [1, 1, NEW_SHARE / 2]
 
 
 def test_of_nested_ranges_the_smallest_stands_in():

@@ -1,5 +1,6 @@
 """Differentially private summaries of categories, numbers and dates: what is shown of them, and what they keep."""
 
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -11,11 +12,19 @@ from hypothesis import strategies as st
 
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import fitter
-from synth_engine.encodings.number_line import number_line
-from synth_engine.encodings.released_numbers import release_numbers
-from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
+from synth_engine.encodings.number_line import number_line, numbers_at
+from synth_engine.encodings.released_numbers import (
+    FALSE_NEIGHBOUR,
+    FALSE_ROOT,
+    NEIGHBOURS,
+    RANGES_ONLY,
+    WITH_POPULAR,
+    release_numbers,
+)
+from synth_engine.privacy import MINIMUM_ENTITIES, UNLIKELY, NoisyHistogram, ValueProtection
 from tests.encodings.columns import accepted, columns
 from tests.encodings.test_encodings_release import budget, fit_private, rng
+from tests.privacy.bounds import FAILURE, most_failures, most_unnoticed
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
@@ -42,12 +51,48 @@ def test_popular_numbers_are_shown_exactly_and_others_are_nobodys():
     assert np.allclose(in_hundredths, np.rint(in_hundredths))  # cents stay cents
 
 
-def test_the_range_is_about_that_of_the_many_and_not_of_the_few():
-    column = pa.array([*rng(1).integers(18, 90, 5_000).tolist(), 10**9, -(10**12)])
-    for seed in range(10):
-        encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_BINNED), column, epsilon=1.0, seed=seed, records=5_002)
-        assert 0 <= encoding.edges[0] <= 30
-        assert 88 <= encoding.edges[-1] <= 256
+def test_the_range_is_that_of_the_many_and_not_of_the_few():
+    """It begins and ends in the powers of two in which the many do, but where noise passes for people in another.
+
+    All seventy of an end are in it unless the noise of the last cut hides them.
+    """
+    ages, n_seeds, epsilon = rng(1).integers(18, 90, 5_000), 40, 3.0
+    column = pa.array([*ages.tolist(), 10**9, -(10**12)])
+    by, line = fitter(Kind.TABULAR_NUMERIC_BINNED), number_line(column.type)
+    counts = by.summarise(column)
+    places = np.searchsorted(line.roots, line.keys(pa.array([18, 89])), "right")
+    low, high = numbers_at(line.roots[places - [1, 0]])
+    n_beyond = 0
+    for seed in range(n_seeds):
+        released = by.release(counts, column.type, budget(epsilon, seed=seed, records=5_002))
+        encoding = by.fit(released, column.type, ValueProtection(enabled=False), rng())
+        numbers = [*encoding.atoms, *encoding.edges]
+        assert min(numbers) <= 18
+        assert max(numbers) >= 89
+        n_beyond += min(numbers) < low or max(numbers) > high
+    assert n_beyond <= most_failures(n_seeds, FALSE_ROOT + FALSE_NEIGHBOUR * 2 / NEIGHBOURS)
+    fewest = min((ages == end).sum() for end in (18, 89))
+    assert 2 * n_seeds * math.exp(-WITH_POPULAR.cuts[-1] * epsilon * fewest) < FAILURE
+
+
+def test_what_few_have_is_found_beside_what_many_have():
+    """Zero, which is popular, vouches for one and two, of which the powers of two alone would not be noticed.
+
+    Those of a thousand make sure that ones count. Noise can hide one and two below the bound, or empty their cells.
+    """
+    n_seeds, epsilon, n_ones, n_twos = 20, 0.15, 150, 120
+    column = pa.array([0] * 2_000 + [1_001] * 2_000 + [1] * n_ones + [2] * n_twos)
+    by, line = fitter(Kind.TABULAR_NUMERIC_BINNED), number_line(column.type)
+    n_wrong = 0
+    for seed in range(n_seeds):
+        encoding = fit_private(by, column, epsilon=epsilon, seed=seed, records=len(column))
+        n_wrong += not encoding.decode(encoding.encode(column), rng()).equals(column)
+    asked = NoisyHistogram(WITH_POPULAR.roots * epsilon)
+    bound = asked.noise_bound(NEIGHBOURS, FALSE_NEIGHBOUR)
+    assert n_ones < asked.noise_bound(len(line.roots), FALSE_ROOT)
+    probabilities = [math.exp(-asked.epsilon * (some - bound)) / 2 for some in (n_ones, n_twos)]
+    probabilities += [math.exp(-share * epsilon * n_twos) / 2 for share in WITH_POPULAR.cuts for _ in range(2)]
+    assert n_wrong <= most_failures(n_seeds, sum(probabilities))
 
 
 def test_nulls_are_noticed_where_they_are_many():
@@ -81,24 +126,37 @@ def test_the_declared_order_of_categories_stays():
     ],
 )
 def test_dates_keep_their_range_and_precision(values, dtype, parts):
-    column = pa.array(values, pa.int32() if dtype == pa.date32() else pa.int64()).cast(dtype)
-    encoding = fit_private(fitter(Kind.TABULAR_DATETIME), column, epsilon=2.0, records=5_000)
-    assert encoding.time_parts == parts
-    exact = fitter(Kind.TABULAR_DATETIME).fit(
-        fitter(Kind.TABULAR_DATETIME).summarise(column), dtype, ValueProtection(enabled=False), rng()
-    )
-    years = 20 * 366 * 86_400_000
-    assert abs(encoding.low - exact.low) < years
-    assert abs(encoding.high - exact.high) < years
+    """But where noise passes for finer times, or for people at one of two ends in one of two rounds."""
+    column, n_seeds = pa.array(values, pa.int32() if dtype == pa.date32() else pa.int64()).cast(dtype), 10
+    by = fitter(Kind.TABULAR_DATETIME)
+    counts = by.summarise(column)
+    exact = by.fit(counts, dtype, ValueProtection(enabled=False), rng())
+    years = 2 * 366 * 86_400_000
+    n_wrong = 0
+    for seed in range(n_seeds):
+        released = by.release(counts, dtype, budget(2.0, seed=seed, records=5_000))
+        encoding = by.fit(released, dtype, ValueProtection(enabled=False), rng())
+        is_near = abs(encoding.low - exact.low) < years and abs(encoding.high - exact.high) < years
+        n_wrong += not is_near or encoding.time_parts != parts
+    assert n_wrong <= most_failures(n_seeds, 5 * UNLIKELY)
 
 
 @pytest.mark.parametrize("dtype", [pa.decimal128(20, 4), pa.decimal128(38, 18), pa.decimal256(60, 2)])
 def test_decimals_keep_their_digits(dtype):
-    column = pa.array([Decimal(int(cents)) / 100 for cents in rng(1).integers(0, 10**5, 5_000)], dtype)
-    encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_DIGIT), column, epsilon=2.0, records=5_000)
+    """Nobody is beyond 1,000, and people at an end are cut off only as far as noise could hide them, twice."""
+    n_people, epsilon = 5_000, 2.0
+    cents = rng(1).integers(0, 10**5, n_people)
+    column = pa.array([Decimal(int(number)) / 100 for number in cents], dtype)
+    encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_DIGIT), column, epsilon=epsilon, records=n_people)
     assert encoding.decimals == 2
-    assert 0 <= encoding.low < 10
-    assert 990 < encoding.high < 1_100
+    assert encoding.low >= 0
+    assert encoding.high < 1_024
+    share = RANGES_ONLY.cuts[0]
+    assert share == RANGES_ONLY.cuts[1]
+    # In a dozen parts of cells there are enough, and before these there are fewer than a hundred parts.
+    hidden = 2 * most_unnoticed(share * epsilon, 12, 100)
+    assert (cents < 100 * encoding.low).sum() <= hidden
+    assert (cents > 100 * encoding.high).sum() <= hidden
 
 
 # --- how much survives ------------------------------------------------------------------------------------------------

@@ -3,12 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synth_engine.demo import make_shop
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import detect, fitter
 from synth_engine.privacy import MINIMUM_ENTITIES, ValueProtection
-from tests.encodings.columns import fit
+from tests.encodings.columns import TEXTS, columns, fit
 
 AUTO = fitter(Kind.AUTO)
 SHOP = make_shop(1_000, seed=1).customers
@@ -26,6 +28,11 @@ def uniform(size: int, form: str) -> list[str]:
     return [form.format(number) for number in rng().permutation(size)]
 
 
+def letters(size: int, shortest: int, longest: int) -> list[str]:
+    lengths = rng().integers(shortest, longest, size, endpoint=True)
+    return ["".join(rng(number).choice(list("abc "), length)) for number, length in enumerate(lengths)]
+
+
 CHOICES = {
     "names": (SHOP["name"].tolist(), Kind.TABULAR_CHARACTER),
     "cities": (SHOP["city"].tolist(), Kind.TABULAR_CATEGORICAL),
@@ -39,7 +46,10 @@ CHOICES = {
     "codes": (uniform(1_000, "AB-{0:04}"), Kind.TABULAR_CHARACTER),
     "days": ([f"20{n % 100:02}-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(3_000)], Kind.TABULAR_CHARACTER),
     "numbers": (uniform(1_000, "{0}"), Kind.TABULAR_CHARACTER),
-    "long texts": (["".join(rng(n).choice(list("abc "), 200)) for n in range(300)], Kind.TABULAR_CATEGORICAL),
+    "titles": (letters(1_000, 30, 60), Kind.TABULAR_CHARACTER),
+    "digests": (letters(1_000, 64, 64), Kind.TABULAR_CHARACTER),
+    "too long for every place": (letters(1_000, 65, 70), Kind.TABULAR_CATEGORICAL),
+    "long texts": (letters(300, 200, 200), Kind.TABULAR_CATEGORICAL),
     "long and repeated texts": (["x" * 10_000, "y" * 10_000] * 50, Kind.TABULAR_CATEGORICAL),
     "some long texts": ([*uniform(800, "{0:03}"), *["ab" * length for length in range(200)]], Kind.TABULAR_CATEGORICAL),
     "a fifteenth of them rare": (["a", "b"] * 700 + uniform(100, "v{0}"), Kind.TABULAR_CATEGORICAL),
@@ -64,10 +74,28 @@ def test_the_choice(name, seed):
     assert fit(AUTO, pa.array(texts, pa.string()), seed=seed).encoding_type == kind
 
 
-@pytest.mark.parametrize("name", ["names", "cities", "locations", "codes", "shops' locations"])
-def test_the_choice_is_the_same_without_protection(name):
+OPEN = ["names", "cities", "locations", "codes", "shops' locations", "titles", "long texts", "some long texts"]
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_the_choice_is_the_same_without_protection_and_all_comes_back(name):
     texts, kind = CHOICES[name]
-    assert fit(AUTO, pa.array(texts, pa.string()), enabled=False).encoding_type == kind
+    column = pa.array(texts, pa.string())
+    encoding = fit(AUTO, column, enabled=False)
+    assert encoding.encoding_type == kind
+    assert encoding.decode(encoding.encode(column), rng()).equals(column)
+
+
+@settings(max_examples=100)
+@given(data=st.data(), dtype=st.sampled_from(TEXTS))
+def test_without_protection_every_text_comes_back_exactly(data, dtype):
+    """Also what is no place among places, of entities with many rows, and whatever is chosen."""
+    column = data.draw(columns(dtype))
+    some = data.draw(st.lists(st.text(max_size=80) | st.sampled_from(["0.5,0.5", "1,2", "unknown"]), max_size=5))
+    column = pa.concat_arrays([column, pa.array([*places(data.draw(st.integers(0, 100))), *some], dtype)])
+    entities = np.arange(len(column)) // data.draw(st.sampled_from([1, 7]))
+    encoding = AUTO.fit(AUTO.summarise(column, entities), dtype, ValueProtection(enabled=False), rng())
+    assert encoding.decode(encoding.encode(column), rng()).to_pylist() == column.to_pylist()
 
 
 @pytest.mark.parametrize("dtype", [pa.string(), pa.large_string(), pa.string_view()])

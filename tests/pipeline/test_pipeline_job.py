@@ -120,6 +120,24 @@ def test_metadata_shows_what_matters(finished):
     assert all(finished.shown(asset)["seconds"] > 0 for asset in ASSETS), "durations are those of the run that made it"
 
 
+def test_a_private_training_shows_its_epsilon_and_no_loss(finished):
+    privacy = {"target_epsilon": 2.0, "delta": 1e-4}
+    finished.configure(train={"model": "MOSTLY_AI/Small", "max_epochs": 1, "differential_privacy": privacy})
+    assert finished.run().success
+    for asset in ("model_store", "synthetic_data"):
+        shown = finished.shown(asset)
+        assert 1.8 < shown["epsilon_of_training"] <= 2.0
+        assert shown["differential_privacy"].endswith("delta 5e-05")
+    shown = finished.shown("model_store")
+    assert not {"loss_curve", "best_validation_loss"} & shown.keys()
+    records = finished.instance.fetch_observations(AssetKey("model_store"), limit=1).records
+    told = records[0].asset_observation.metadata
+    assert "dp_eps" in told
+    assert not {"trn_loss", "val_loss"} & told.keys()
+    assert finished.run().success
+    assert finished.rebuilt() == []
+
+
 def test_no_real_row_is_shown(finished):
     finished.run()
     names = pd.read_parquet(finished.source)["name"]

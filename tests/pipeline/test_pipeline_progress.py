@@ -15,7 +15,9 @@ def test_one_report_per_epoch_and_not_too_often():
     clock, seen = Clock(), []
     reports = EpochReports(seen.append, seconds=2, clock=clock)
     for epoch in (1, 1, 2, 3, 4):
-        reports(total=9, completed=epoch, message={"stage": "train", "epoch": epoch, "trn_loss": 1.0, "val_loss": 2.0})
+        reports(
+            total=9, completed=epoch, message={"stage": "train", "epoch": epoch, "trn_loss": 1.0, "total_time": 1.0}
+        )
         clock.now += 1
     assert [facts["epoch"] for facts in seen] == [1, 2, 4]
 
@@ -23,7 +25,7 @@ def test_one_report_per_epoch_and_not_too_often():
 def test_facts_that_are_missing_are_left_out():
     seen = []
     EpochReports(seen.append)(
-        message={"epoch": 1.0, "trn_loss": 1.0, "val_loss": None, "stage": "train", "unit": "epochs"}
+        message={"epoch": 1.0, "trn_loss": 1.0, "val_loss": None, "total_time": 1.0, "stage": "train", "unit": "epochs"}
     )
     assert seen == [{"epoch": 1.0, "trn_loss": 1.0}]
 

@@ -30,7 +30,7 @@ def least_epsilon(on_one: Runs, on_other: Runs, n_runs: int, delta: float, failu
     bounds = [0.0]
     for one, other in ((on_one, on_other), (on_other, on_one)):
         event = _telling(one(n_runs, 0), other(n_runs, 1), delta)
-        bounds.append(_bound(event(one(n_runs, 2)), event(other(n_runs, 3)), delta, failure / 2))
+        bounds.append(least_epsilon_of(event(one(n_runs, 2)), event(other(n_runs, 3)), delta, failure / 2))
     return max(bounds)
 
 
@@ -39,12 +39,19 @@ def _telling(one: Outputs, other: Outputs, delta: float) -> Callable[[Outputs], 
     best = (-math.inf, lambda outputs: np.ones(len(outputs), np.bool_))
     for value in np.unique(np.quantile(np.concatenate([one, other]), np.linspace(0, 1, 200)).round()):
         for event in (lambda out, v=value: out >= v, lambda out, v=value: out <= v):
-            best = max(best, (_bound(event(one), event(other), delta, 0.01), event), key=lambda pair: pair[0])
+            best = max(best, (least_epsilon_of(event(one), event(other), delta, 0.01), event), key=lambda pair: pair[0])
     return best[1]
 
 
-def _bound(one: np.ndarray, other: np.ndarray, delta: float, failure: float) -> float:
-    """The smallest epsilon that these frequencies allow."""
+def least_epsilon_of(one: np.ndarray, other: np.ndarray, delta: float, failure: float) -> float:
+    """The smallest epsilon with which an event can be as frequent as it was in runs on one input and on its neighbour.
+
+    Args:
+        one: Whether it happened, for each run on one input.
+        other: The same of the neighbour.
+        delta: The delta that is claimed.
+        failure: Probability that the result is too large by mere chance.
+    """
     hits, misses = int(one.sum()), int(other.sum())
     at_least = beta.ppf(failure / 2, hits, len(one) - hits + 1) if hits else 0.0
     at_most = beta.ppf(1 - failure / 2, misses + 1, len(other) - misses) if misses < len(other) else 1.0

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth_engine.privacy import MINIMUM_ENTITIES, NoisyHistogram, StableHistogram, seeded_source
+from tests.privacy.bounds import FAILURE, most_failures, most_unnoticed
 from tests.privacy.empirical import least_epsilon
 
 RUNS = 100_000
-# Probability that a sound mechanism fails a test by chance. Seeds are fixed: it fails never or always.
-FAILURE = 1e-6
 
 
 def source(seed: int = 0):
@@ -114,5 +113,39 @@ def test_noise_exceeds_its_bound_as_rarely_as_said(n_cells):
     mechanism = NoisyHistogram(0.05)
     n_runs = 1_000
     noise = mechanism.release(np.zeros(n_runs * n_cells, np.int64), source()).reshape(n_runs, n_cells)
-    exceeded = (noise.max(axis=1) > mechanism.noise_bound(n_cells)).mean()
-    assert exceeded < 0.05 + 5 * math.sqrt(0.05 / n_runs)
+    exceeded = (noise.max(axis=1) > mechanism.noise_bound(n_cells, 0.05)).sum()
+    assert exceeded <= most_failures(n_runs, 0.05)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 0.3, 3.0])
+@pytest.mark.parametrize("n_cells", [1, 20, 400])
+def test_nobody_is_noticed_as_rarely_as_said(epsilon, n_cells):
+    mechanism, n_runs, failure = NoisyHistogram(epsilon), 1_000, 0.02
+    noise = mechanism.release(np.zeros(n_runs * n_cells, np.int64), source()).reshape(n_runs, n_cells)
+    found = sum(mechanism.noticed(noisy, failure).any() for noisy in noise)
+    assert found <= most_failures(n_runs, failure)
+
+
+@pytest.mark.parametrize("n_empty", [0, 10, 1_000])
+@pytest.mark.parametrize("n_cells", [1, 7, 50])
+def test_people_are_noticed_once_they_are_more_than_the_bound_however_they_are_spread(n_empty, n_cells):
+    mechanism, n_runs, failure = NoisyHistogram(0.01), 30, 0.01
+    enough = math.ceil(most_unnoticed(0.01, n_cells, n_empty, failure, FAILURE / n_runs))
+    for seed in range(n_runs):
+        people = np.random.default_rng(seed).multinomial(enough, np.full(n_cells, 1 / n_cells))
+        counts = np.concatenate([np.zeros(n_empty, np.int64), people])
+        assert mechanism.noticed(mechanism.release(counts, source(seed)), failure).any()
+
+
+def test_a_single_count_is_noticed_once_it_exceeds_what_noise_alone_does():
+    mechanism = NoisyHistogram(0.1)
+    bound = math.log(1 / 0.01) / 0.1
+    assert mechanism.noticed(np.array([math.ceil(bound)]), 0.01).all()
+    assert not mechanism.noticed(np.array([math.floor(bound)]), 0.01).any()
+
+
+@given(st.lists(st.integers(0, 1), max_size=9).filter(lambda counts: sum(counts) < 2))
+def test_a_single_person_is_not_noticed_even_where_there_is_no_noise(counts):
+    mechanism = NoisyHistogram(1024.0)
+    assert not mechanism.noticed(np.array(counts, np.int64)).any()
+    assert mechanism.noticed(np.array([*counts, 1, 1, 1])).any()

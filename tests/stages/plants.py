@@ -30,6 +30,9 @@ class Plant:
         traces: Texts that tell of it: as it is written, and in whatever other form it could be stored. Years end with a
             comma, as in a list: numbers of other columns must not be like that.
         encoding: The encoding type; AUTO unless said otherwise.
+        is_known: Whether what it tells of is known without the data, such as years, digits and squares of the earth, so
+            that noise can look like it. Texts are not.
+        own_traces: Texts that tell of it in the encoding of its own column only.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Plant:
     secret: Any
     traces: tuple[str, ...]
     encoding: str = "AUTO"
+    is_known: bool = True
+    own_traces: tuple[str, ...] = ()
 
     def column(self, with_secret: bool = True) -> pa.Array:
         """The column, the secret last, or as many others."""
@@ -75,6 +80,12 @@ def _texts(form: str) -> Many:
     return lambda rng: [form.format("".join(rng.choice(list("bcdefg"), 6)), row) for row in range(N_ROWS)]
 
 
+def _rare_kanji(rng: np.random.Generator) -> list[Any]:
+    """Texts of which a fiftieth have a kanji, a different one each: of these only the kind may be known."""
+    texts = _texts("{0}")(rng)
+    return [f"{chr(0x4E00 + row)}{text[1:]}" if row % 50 == 0 else text for row, text in enumerate(texts)]
+
+
 def _places(rng: np.random.Generator) -> list[Any]:
     return [f"{north:.4f},{east:.4f}" for north, east in rng.normal([48.2, 16.4], 0.5, (N_ROWS, 2))]
 
@@ -85,13 +96,21 @@ def _squares(row: int, column: int) -> tuple[str, ...]:
 
 
 PLANTS = [
-    Plant("category", pa.string(), _chosen("red", "green", None), "Zoë Æsop-Quux", ("Zoë", "Æsop", "Quux", "\\u00eb")),
+    Plant(
+        "category",
+        pa.string(),
+        _chosen("red", "green", None),
+        "Zoë Æsop-Quux",
+        ("Zoë", "Æsop", "Quux", "\\u00eb"),
+        is_known=False,
+    ),
     Plant(
         "level",
         pa.dictionary(pa.int16(), pa.string(), ordered=True),
         _chosen("low", "high"),
         "beyond-quux",
         ("beyond",),
+        is_known=False,
     ),
     Plant("amount", pa.float64(), _amounts, 31_415_926.53, ("31415926", "3.1415926")),
     Plant("debt", pa.float64(), _amounts, -27_182_818.28, ("27182818", "2.7182818")),
@@ -111,16 +130,35 @@ PLANTS = [
         ("2187,", str(_day("2187-10-23") * 86_400_000)),
     ),
     Plant("precise", pa.timestamp("ms"), lambda rng: [day * 86_400_000 for day in _DAYS(rng)], 86_399_987, ('"ms"',)),
-    Plant("missing", pa.int64(), _whole(0, 90), None, ()),
-    Plant("name", pa.string(), _texts("{0}"), "Þórquux", ("Þ", "ó", "Þórquux"), "TABULAR_CHARACTER"),
-    Plant("code", pa.string(), _texts("{0}-{1:04}"), "Ðaß", ("Ð", "ß", "Ðaß")),
+    Plant("missing", pa.int64(), _whole(0, 90), None, (), own_traces=('"has_nulls": true',)),
+    Plant("name", pa.string(), _texts("{0}"), "Þórquux", ("Þ", "ó", "Þórquux"), "TABULAR_CHARACTER", is_known=False),
+    Plant("code", pa.string(), _texts("{0}-{1:04}"), "Ðaß", ("Ð", "ß", "Ðaß"), is_known=False),
+    Plant("family", pa.string(), _rare_kanji, "鑢bcd", ("鑢", "\\u9462"), "TABULAR_CHARACTER", is_known=False),
+    Plant(
+        "letter",
+        pa.string(),
+        _texts("{0}"),
+        "Dearest Quuxine, " + "ever yours, " * 9,
+        ("Quuxine",),
+        "TABULAR_CHARACTER",
+        is_known=False,
+    ),
+    Plant(
+        "spot",
+        pa.string(),
+        _places,
+        "48.2123456789012,16.4",
+        ("48.2123456789012",),
+        "TABULAR_LAT_LONG",
+        is_known=False,
+    ),
     Plant("where", pa.string(), _places, "-33.8568,151.2153", _squares(561_432, 3_312_153), "TABULAR_LAT_LONG"),
     Plant("there", pa.string(), _places, "-22.9519,-43.2105", _squares(670_481, 1_367_895)),
 ]
 
 # Of the events of a subject: their number, and the first date and the intervals of the one who holds the secrets.
 N_EVENTS = 1_729
-_LENGTHS = Plant("number of events", pa.int64(), _whole(1, 4), N_EVENTS, (f'"max": {N_EVENTS}',))
+LENGTHS = Plant("number of events", pa.int64(), _whole(1, 4), N_EVENTS, (f'"max": {N_EVENTS}',))
 VISITED = Plant(
     "visited",
     pa.date32(),
@@ -129,7 +167,7 @@ VISITED = Plant(
     ("2243,", "27961"),
     "TABULAR_DATETIME_RELATIVE",
 )
-RELATED_PLANTS = [*PLANTS, _LENGTHS, VISITED]
+RELATED_PLANTS = [*PLANTS, LENGTHS, VISITED]
 
 
 def table(with_secrets: bool = True) -> pa.Table:
@@ -161,10 +199,16 @@ def shareable(root: str) -> dict[str, bytes]:
 
 
 def found(files: dict[str, bytes]) -> set[str]:
-    """Names of the plants of which files tell. Digits inside hashes and encoded schemas are none."""
-    text = re.sub(r"\s+", " ", "\n".join(data.decode(errors="replace") for data in files.values()))
-    return {
-        plant.name
-        for plant in RELATED_PLANTS
-        if any(re.search(rf"(?<![0-9A-Za-z+/=]){re.escape(trace)}(?![a-z+/=])", text) for trace in plant.traces)
-    }
+    """Names of the plants of which files tell."""
+    text = one_line("\n".join(data.decode(errors="replace") for data in files.values()))
+    return {plant.name for plant in RELATED_PLANTS if tells(text, plant.traces)}
+
+
+def one_line(text: str) -> str:
+    """The text as traces are written."""
+    return re.sub(r"\s+", " ", text)
+
+
+def tells(text: str, traces: tuple[str, ...]) -> bool:
+    """Whether one of the traces is in a line. Digits inside hashes and encoded schemas are none."""
+    return any(re.search(rf"(?<![0-9A-Za-z+/=]){re.escape(trace)}(?![a-z+/=])", text) for trace in traces)
