@@ -102,7 +102,7 @@ def whole_training(noise: float) -> Callable[[Tensor, int], float]:
     """How well the canary is known to the model in the end."""
 
     def score(rows: Tensor, seed: int) -> float:
-        network, _ = training(rows, seed, noise=noise, rate=0.7, n_steps=8)
+        network, _ = training(rows, seed, noise=noise, rate=0.7, n_steps=5)
         with torch.no_grad():
             task = PrivateTabularTask(CANARY, flexible=False)
             return -float(task.batch_losses(network, torch.tensor([0]), seeded(0)))
@@ -122,7 +122,7 @@ def test_a_quarter_of_the_noise_in_one_step_is_caught():
 
 
 def test_a_whole_training_keeps_its_epsilon():
-    noise = Accountant(DELTA, GaussianEvent(1.0, 0.7)).noise_for(2.0, 8)
+    noise = Accountant(DELTA, GaussianEvent(1.0, 0.7)).noise_for(2.0, 5)
     assert least_epsilon(*scores(whole_training(noise), 300)) <= 2.0
 
 
