@@ -1,7 +1,7 @@
 """Training of tabular models: the half of `train` that needs torch."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -131,7 +131,7 @@ class TabularTraining:
         layout = layout_of(self.statistics)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = TabularNetwork(layout, regime.sizes(self._sizes(len(layout.cardinalities))))
+            network = TabularNetwork(layout, self._sizes(regime, len(layout.cardinalities)))
         network.to(self.device)
         if counts is not None:
             network.start_from_marginals(counts)
@@ -141,13 +141,14 @@ class TabularTraining:
                 calibrate(network, counts, randomness.generator(self.device, "reuse"))
         return network
 
-    def _sizes(self, n_sub_columns: int) -> Sizes:
+    def _sizes(self, regime: Regime, n_sub_columns: int) -> Sizes:
         """Those of a model that is taken up stay, if it is the one that is asked for."""
         if self.state is not None:
             return self.state.sizes
+        suited = regime.sizes(sizes_for(self.config.model, n_sub_columns))
         if self.reused is not None and self.reused.model == self.config.model:
-            return self.reused.network.sizes
-        return sizes_for(self.config.model, n_sub_columns)
+            return replace(self.reused.network.sizes, dropout=suited.dropout)
+        return suited
 
     def _learner(self, network: TabularNetwork, parts: Parts, run: Run) -> Learner:
         learner = Learner(network, parts.stepper, parts.schedule, WeightAverage(network, parts.average_decay))
