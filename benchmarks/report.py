@@ -53,6 +53,8 @@ FIGURES = [
     Figure("import and all stages, seconds", _total_seconds, "low"),
     Figure("reference's best likelihood, train seconds", lookup("likelihood_seconds"), "low"),
     Figure("epochs trained", lookup("last_epoch")),
+    Figure("seconds per epoch, validation included", lookup("seconds_per_epoch"), "low", 2),
+    Figure("epsilon of training", lookup("epsilon"), digits=2),
     Figure("peak memory, MiB", lookup("peak_mib"), "low", 0),
     Figure("generate, rows per second", lookup("generated_rows_per_second"), "high", 0),
     *(

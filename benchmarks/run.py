@@ -1,6 +1,6 @@
 """Benchmark of our engine against the reference engine: from a table of data to a table of ratios.
 
-    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality encodings]
+    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality encodings] [--max-epsilon 2.4]
 
 Everything lands in `benchmarks/results/`: a folder per table and split, in it a folder per engine and seed, and for
 each invocation one JSON file with all figures, the machine and the versions.
@@ -66,12 +66,12 @@ def compare_engines(args: argparse.Namespace) -> None:
     machine = describe_machine()
     data = RESULTS / f"{args.table.name.split('.')[0]}-{data_key(args.table, args.data_seed, args.max_rows)}"
     write_halves(args.table, data, args.data_seed, args.max_rows)
-    options = {"max-epochs": args.max_epochs, "sample-size": args.sample_size}
+    options = {"max-epochs": args.max_epochs, "sample-size": args.sample_size, "max-epsilon": args.max_epsilon}
     seeds = range(args.seed, args.seed + args.repeat)
     runs = [Run(engine, seed, data, options) for seed in seeds for engine in ENGINES]
     steps = {"engines": run_engines, "likelihood": run_likelihood, "quality": run_quality}
     for step in args.only:
-        if step in steps:
+        if step in steps and not (step == "likelihood" and args.max_epsilon is not None):  # it is without privacy
             steps[step](runs, args.skip)
     found = {engine: [run.read() for run in runs if run.engine == engine] for engine in ENGINES}
     found = {engine: [result for result in results if result] for engine, results in found.items()}
@@ -140,6 +140,7 @@ def _provenance(args: argparse.Namespace, data: Path, seeds: list[int]) -> dict[
         "max_rows": args.max_rows,
         "seeds": seeds,
         "steps": args.only,
+        "max_epsilon": args.max_epsilon,
         "skipped": args.skip,
     }
 
@@ -162,6 +163,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the engines; the first of --repeat")
     parser.add_argument("--repeat", type=int, default=1, help="runs of each engine, each with its own seed")
     parser.add_argument("--max-epochs", type=float, help="default: each engine's own")
+    parser.add_argument("--max-epsilon", type=float, help="train both with differential privacy, delta 1e-5")
     parser.add_argument("--sample-size", type=int, help="default: as many rows as trained on")
     parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS), metavar="STEP", help=", ".join(STEPS))
     for engine in ENGINES:

@@ -50,10 +50,12 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
     """All verbs in turn. `generate` draws `--sample-size` rows, or as many as it was trained on."""
     table = pd.read_parquet(args.train)
     sample_size = len(table) if args.sample_size is None else args.sample_size
-    epochs = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
+    training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
+    if args.max_epsilon is not None:  # all else as each engine does it by itself
+        training["differential_privacy"] = {"max_epsilon": args.max_epsilon, "delta": 1e-5}
     options: dict[str, dict[str, Any]] = {
         "split": {"tgt_data": table, "model_type": "TABULAR"},
-        "train": epochs,
+        "train": training,
         "generate": {"sample_size": sample_size},
     }
     stages = {}
@@ -71,15 +73,23 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def read_history(workspace: Path) -> dict[str, Any]:
-    """The validation losses over the epochs (as far as written) and the best of them."""
+    """What the training wrote down: epochs, and as far as they are told losses, and epsilon."""
     messages = pd.read_csv(workspace / "ModelStore" / "model-data" / "progress-messages.csv")
+    last = messages.dropna(subset=["epoch"]).iloc[-1]
+    told = {
+        "last_epoch": float(last["epoch"]),
+        "seconds_per_epoch": float(last["total_time"] / last["epoch"]) if last["epoch"] else None,
+        "epsilon": None if pd.isna(last.get("dp_eps")) else float(last["dp_eps"]),
+    }
     history = messages.dropna(subset=["val_loss"])
+    if history.empty:
+        return told
     best = history.sort_values("val_loss").iloc[0]
     return {
+        **told,
         "best_val_loss": float(best["val_loss"]),
         "best_epoch": float(best["epoch"]),
         "best_after_seconds": float(best["total_time"]),
-        "last_epoch": float(history["epoch"].max()),
         "history": json.loads(history.to_json(orient="records")),
     }
 
@@ -123,6 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, required=True, help="emptied first")
     parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
     parser.add_argument("--max-epochs", type=float, help="default: the engine's own")
+    parser.add_argument("--max-epsilon", type=float, help="train with differential privacy")
     parser.add_argument("--sample-size", type=int, help="default: as many rows as in the training table")
     parser.add_argument("--seed", type=int)
     return parser.parse_args()

@@ -156,13 +156,16 @@ class CharacterEncoding(Encoding):
         return never
 
     def meanings(self) -> Mapping[str, Meanings]:
-        """The texts of atoms, and the characters of each place."""
+        """The texts of atoms, and the characters of each place and kinds of others there."""
         reserved = [Reserved.NULL, Reserved.RARE, Reserved.END]
         if not self.positions and not self.atoms:
             return {"p0": Meanings.unordered(reserved)}
         texts = {"text": Meanings.unordered([Reserved.NULL, Reserved.SPELLED, *self.atoms], TEXT)} if self.atoms else {}
-        characters = {f"p{place}": self.positions[place].characters for place in self._drawn}
-        return texts | {part: Meanings.unordered([*reserved, *known]) for part, known in characters.items()}
+        places = {f"p{place}": self.positions[place] for place in self._drawn}
+        return texts | {
+            part: Meanings.unordered([*reserved, *place.characters, *(("kind", kind) for kind in place.kinds)])
+            for part, place in places.items()
+        }
 
     def _find_atoms(self, texts: pa.Array) -> npt.NDArray[np.int64]:
         """Which atom each text is; -1 for none."""

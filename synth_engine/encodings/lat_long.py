@@ -160,11 +160,11 @@ class LatLongEncoding(Encoding):
             # A place of fewer decimals is none the less a place.
             highs.append(((row + 1) * side, (column + 1) * side) if level else lows[-1])
         cells = Meanings.of_ranges([Reserved.RARE, Reserved.NULL], list(zip(lows, highs, strict=True)), lows, highs)
-        first = range(self._n_steps)
-        steps = Meanings.of_ranges(
-            [Reserved.NULL], [f"step {step}" for step in first], first, [step + 1 for step in first]
-        )
-        return {"cell": cells} | (dict.fromkeys(("lat", "long"), steps) if self._n_steps > 1 else {})
+        fine = {
+            f"{axis}{digit}": _numbered(size) for digit, size in enumerate(self._fine, 1) for axis in ("lat", "long")
+        }
+        inside = dict.fromkeys(("lat", "long"), _numbered(self._n_steps)) if self._n_steps > 1 else {}
+        return {"cell": cells.extended(self.texts)} | inside | fine
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Steps are ordered, and so are cells: along a curve that mostly leads from neighbour to neighbour."""
@@ -237,6 +237,12 @@ class LatLongEncoding(Encoding):
         (north, has_north), (east, has_east) = (from_digits(codes[:, axis::2] - 1, levels) for axis in (3, 4))
         exact, is_own = self._tree.at(cells, (rows, columns), (north, east))
         return np.where(has_north & has_east & is_own, exact, drawn)
+
+
+def _numbered(n_steps: int) -> Meanings:
+    """Steps by their number."""
+    first = range(n_steps)
+    return Meanings.of_ranges([Reserved.NULL], [f"step {step}" for step in first], first, [step + 1 for step in first])
 
 
 def _numbers(found: Coordinates, decimals: int) -> Morton:

@@ -82,6 +82,12 @@ class Meanings:
         edges = [step / n_steps for step in range(n_steps + 1)] if n_steps else []
         return cls.of_ranges([Reserved.NULL], list(pairwise(edges)), edges[:-1], edges[1:])
 
+    def extended(self, labels: Sequence[Hashable]) -> Self:
+        """The same and more codes, without places."""
+        nowhere = np.full((len(labels), self.lows.shape[1]), np.nan)
+        lows, highs = (np.concatenate([bounds, nowhere]) for bounds in (self.lows, self.highs))
+        return replace(self, labels=(*self.labels, *labels), lows=lows, highs=highs)
+
     def scaled(self, factor: int) -> Self:
         """The same with numbers in another unit, of which one of these has `factor`."""
         if factor == 1:  # decimals would be rounded

@@ -125,11 +125,11 @@ class PrivateRegime:
             "events": [asdict(event) for event in events if not event.is_free],
         }
 
-    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
-        """With noise; the same each time it is asked. Nothing but ones where the budget is too small even for that."""
+    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor] | None:
+        """With noise; the same each time it is asked. None where the budget is too small even for that."""
         exact, event = count_codes(training_NK, cardinalities), self.private_plan.marginals
         if event is None:
-            return [count.new_ones(len(count)) for count in exact]
+            return None
         return release_counts(exact, event.noise_multiplier, secret_generator(self.randomness, "marginals"))
 
     def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:

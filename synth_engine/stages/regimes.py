@@ -88,8 +88,8 @@ class Regime(Protocol):
         """What may be said of the privacy of a model after so many steps; None where nothing can be."""
         ...
 
-    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
-        """How often each code of each sub-column occurs, as far as it may be known."""
+    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor] | None:
+        """How often each code of each sub-column occurs, as far as it may be known; None where nothing may be."""
         ...
 
     def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:

@@ -1,7 +1,7 @@
 """Training of tabular models: the half of `train` that needs torch."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -90,11 +90,11 @@ class TabularTraining:
             self._finish(learner, outcome, counts, loop, randomness)
 
     def _finish(
-        self, learner: Learner, outcome: Outcome, counts: list[Tensor], loop: Loop, randomness: Randomness
+        self, learner: Learner, outcome: Outcome, counts: list[Tensor] | None, loop: Loop, randomness: Randomness
     ) -> None:
         best = learner.best
         assert isinstance(best, TabularNetwork)
-        if outcome.steps:
+        if outcome.steps and counts is not None:
             calibrate(best, counts, randomness.generator(self.device, "calibration"))
         self.saver.finish(best, learner.history, outcome, loop.end)
 
@@ -127,23 +127,28 @@ class TabularTraining:
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )
 
-    def _network(self, regime: Regime, counts: list[Tensor], randomness: Randomness) -> TabularNetwork:
+    def _network(self, regime: Regime, counts: list[Tensor] | None, randomness: Randomness) -> TabularNetwork:
         layout = layout_of(self.statistics)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = TabularNetwork(layout, regime.sizes(self._sizes(len(layout.cardinalities))))
-        network.to(self.device).start_from_marginals(counts)
+            network = TabularNetwork(layout, self._sizes(regime, len(layout.cardinalities)))
+        network.to(self.device)
+        if counts is not None:
+            network.start_from_marginals(counts)
         if self.reused is not None:
             self.saver.transfer = self.reused.give(network, self.statistics)
+            if self.saver.transfer.n_new_codes and counts is not None:  # half of what a first epoch would bring
+                calibrate(network, counts, randomness.generator(self.device, "reuse"))
         return network
 
-    def _sizes(self, n_sub_columns: int) -> Sizes:
+    def _sizes(self, regime: Regime, n_sub_columns: int) -> Sizes:
         """Those of a model that is taken up stay, if it is the one that is asked for."""
         if self.state is not None:
             return self.state.sizes
+        suited = regime.sizes(sizes_for(self.config.model, n_sub_columns))
         if self.reused is not None and self.reused.model == self.config.model:
-            return self.reused.network.sizes
-        return sizes_for(self.config.model, n_sub_columns)
+            return replace(self.reused.network.sizes, dropout=suited.dropout)
+        return suited
 
     def _learner(self, network: TabularNetwork, parts: Parts, run: Run) -> Learner:
         learner = Learner(network, parts.stepper, parts.schedule, WeightAverage(network, parts.average_decay))
