@@ -70,11 +70,7 @@ def private_schedule_for(steps: int, batch_size: int) -> Schedule:
 def private_sizes(sizes: Sizes) -> Sizes:
     """Half as wide, since every weight takes on noise; without residual layers and dropout.
 
-    Sizes without dropout are those of a private network that is taken up: they stay, as its weights must fit.
-
     >>> private_sizes(Sizes(embedding=16, hidden=64))
     Sizes(embedding=16, hidden=32, n_residual=0, dropout=0.0)
     """
-    if sizes.dropout == 0:
-        return sizes
     return replace(sizes, hidden=max(4, sizes.hidden // 2), n_residual=0, dropout=0.0)

@@ -11,9 +11,9 @@ from synth_engine.domain import DifferentialPrivacyConfig, InputError
 from synth_engine.privacy import Spend
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
 
-# Part of epsilon that the marginals alone may cost. Together with the steps it is less, as losses add up in squares:
-# about a tenth.
-_MARGINALS_SHARE = 0.3
+# Epsilon that the marginals would cost alone, as a part of the whole. Losses add up in squares, about: it leaves the steps
+# seven eighths. Census at an epsilon of 1: univariate 0.990 instead of 0.986 with 0.3, bivariate 0.965 instead of 0.961.
+_MARGINALS_SHARE = 0.5
 
 
 @dataclass(frozen=True)

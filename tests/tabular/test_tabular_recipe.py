@@ -45,4 +45,3 @@ def test_private_networks_are_smaller_and_drop_nothing(identifier, n_sub_columns
     private = private_sizes(plain)
     assert 0 < private.hidden < plain.hidden
     assert (private.n_residual, private.dropout) == (0, 0.0)
-    assert private_sizes(private) == private

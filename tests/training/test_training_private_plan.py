@@ -44,14 +44,14 @@ def test_half_of_delta_is_for_training():
     assert plan(delta=1e-6).delta == 0.5e-6
 
 
-def test_marginals_are_released_for_a_small_part():
+def test_marginals_are_released_for_a_part():
     made = plan(target_epsilon=2.4)
     assert made.marginals is not None
     assert made.marginals in made.accountant.before
     without = plan(target_epsilon=2.4, steps=400).accountant
     alone = made.accountant.step.noise_multiplier
     assert without.noise_for(2.4, 400) <= alone
-    assert 0 < made.epsilon(0) <= 0.3 * 2.4
+    assert 0 < made.epsilon(0) <= 0.5 * 2.4
 
 
 def test_as_many_steps_as_the_limit_allows_and_no_more():
