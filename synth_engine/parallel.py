@@ -1,4 +1,4 @@
-"""Whole pieces of work side by side in threads: for functions that spend their time outside the interpreter's lock."""
+"""Work side by side: in threads, for functions that mostly spend time outside the interpreter's lock; in processes."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
