@@ -1,6 +1,7 @@
 """Benchmark of our engine against the reference engine: from a table of data to a table of ratios.
 
-    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality encodings] [--max-epsilon 2.4]
+    python -m benchmarks.run [--table PATH] [--repeat 3] [--skip-reference] [--only quality encodings]
+    python -m benchmarks.run --max-epsilon 2.4 --only engines quality
 
 Everything lands in `benchmarks/results/`: a folder per table and split, in it a folder per engine and seed, and for
 each invocation one JSON file with all figures, the machine and the versions.

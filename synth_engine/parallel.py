@@ -1,4 +1,4 @@
-"""Whole pieces of work side by side in threads: for functions that spend their time outside the interpreter's lock."""
+"""Work side by side: in threads, for functions that mostly spend time outside the interpreter's lock; in processes."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -44,3 +44,13 @@ def usable_cores() -> int:
     if told.isdigit() and int(told) > 0:
         return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def launched() -> tuple[int, int]:
+    """Rank of this process, and number of those that ``torchrun`` or ``accelerate launch`` started together with it.
+
+    (0, 1) where it runs alone: also where the scheduler of a cluster set some of their variables for other purposes.
+    """
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+        return 0, 1
+    return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])

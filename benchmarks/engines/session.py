@@ -51,6 +51,8 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
     table = pd.read_parquet(args.train)
     sample_size = len(table) if args.sample_size is None else args.sample_size
     training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
+    if args.device is not None:
+        training["device"] = args.device
     if args.max_epsilon is not None:  # all else as each engine does it by itself
         training["differential_privacy"] = {"max_epsilon": args.max_epsilon, "delta": 1e-5}
     options: dict[str, dict[str, Any]] = {
@@ -79,6 +81,7 @@ def read_history(workspace: Path) -> dict[str, Any]:
     told = {
         "last_epoch": float(last["epoch"]),
         "seconds_per_epoch": float(last["total_time"] / last["epoch"]) if last["epoch"] else None,
+        "seconds_per_step": float(last["total_time"] / last["steps"]) if last["steps"] else None,
         "epsilon": None if pd.isna(last.get("dp_eps")) else float(last["dp_eps"]),
     }
     history = messages.dropna(subset=["val_loss"])
@@ -134,6 +137,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
     parser.add_argument("--max-epochs", type=float, help="default: the engine's own")
     parser.add_argument("--max-epsilon", type=float, help="train with differential privacy")
+    parser.add_argument("--device", help="to train on; default: the engine's own choice")
     parser.add_argument("--sample-size", type=int, help="default: as many rows as in the training table")
     parser.add_argument("--seed", type=int)
     return parser.parse_args()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from synth_engine.domain import InputError
 from synth_engine.io import check_target, read_table, write_table
+from synth_engine.parallel import launched
 from synth_engine.terminal import TerminalProgress
 
 
@@ -35,7 +36,7 @@ def run_stages(
 
     sources = {"tgt_data": table, "ctx_data": context}
     data = {name: read_table(path) for name, path in sources.items() if path is not None}
-    is_first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started: the others keep quiet
+    is_first = launched()[0] == 0  # of the processes that torchrun started: the others keep quiet
     with TerminalProgress() if is_first else nullcontext() as progress:
         for name, arguments in settings.items():
             verb: Callable[..., None] = getattr(stages, name)

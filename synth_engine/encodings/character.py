@@ -18,7 +18,7 @@ from synth_engine.encodings.code_points import END, CodePoints, from_code_points
 from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.released_characters import release_characters
-from synth_engine.encodings.text_form import from_text, is_text
+from synth_engine.encodings.text_form import as_dictionary, from_text, is_text
 from synth_engine.encodings.value_counts import Mask, ValueCounts
 from synth_engine.privacy import MINIMUM_ENTITIES, Budget, ValueProtection
 
@@ -138,7 +138,7 @@ class CharacterEncoding(Encoding):
         else:  # no text may be spelled
             places[is_spelled] = rng.integers(1, len(texts), int(is_spelled.sum()))
         texts = texts.take(pa.array(places))
-        return _as_dictionary(texts, self.dtype) if pa.types.is_dictionary(self.dtype) else from_text(texts, self.dtype)
+        return as_dictionary(texts, self.dtype) if pa.types.is_dictionary(self.dtype) else from_text(texts, self.dtype)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Null and ends where there were none; rare characters nowhere, and spelled texts where nothing is known."""
@@ -285,18 +285,3 @@ def _without_rare(codes: Codes, sizes: list[int], rng: np.random.Generator) -> C
         low, high = np.where(low < high, low, 0), np.where(low < high, high, len(shown))
         column[rare] = column[shown[rng.integers(low, high)]]
     return codes
-
-
-def _as_dictionary(texts: pa.Array, dtype: pa.DictionaryType) -> pa.DictionaryArray:
-    """Texts as a dictionary in alphabetical order; those for which its index has no place become others."""
-    encoded = texts.dictionary_encode()
-    capacity = int(np.iinfo(dtype.index_type.to_pandas_dtype()).max) + 1
-    order = pc.array_sort_indices(encoded.dictionary[:capacity])
-    places = np.argsort(order.to_numpy())
-    indices = encoded.indices.fill_null(0).to_numpy() % max(len(order), 1)
-    places = places[indices] if len(order) else np.zeros_like(indices)
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places, dtype.index_type, mask=null_mask(texts)),
-        from_text(encoded.dictionary.take(order), dtype.value_type),
-        ordered=dtype.ordered,
-    )

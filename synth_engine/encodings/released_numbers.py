@@ -96,14 +96,17 @@ def release_numbers(
 def _step_and_nulls(counts: ValueCounts, line: NumberLine, budget: Budget, share: float) -> tuple[int, int]:
     """The finest step that noticeably many entities need, and the number of nulls if that is noticeable.
 
-    Where too few are there to tell, the step that most seem to need.
+    Where too few are there to be as certain as usual, less will do; where that is not there either, it is the finest.
     """
     of_value, of_null = counts.contributions
     needed = np.bincount(line.steps(counts.values) + 1, weights=of_value, minlength=line.n_steps + 1)[1:]
     exact = np.append(needed.astype(np.int64), of_null)
     noisy, mechanism = budget.histogram(exact, share, "steps and nulls")
-    in_use = np.flatnonzero(mechanism.noticed(noisy[-2::-1]))
-    step = len(noisy) - 2 - int(in_use[0]) if len(in_use) else int(np.argmax(noisy[:-1]))
+    needs = noisy[-2::-1]  # from the finest on
+    for in_use in (mechanism.noticed(needs), needs > mechanism.noise_bound(line.n_steps)):
+        if in_use.any():
+            break
+    step = line.n_steps - 1 - int(np.argmax(in_use))
     nulls = int(noisy[-1])
     return step, nulls if nulls > mechanism.noise_bound(1) else 0
 

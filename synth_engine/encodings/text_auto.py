@@ -155,14 +155,16 @@ def _choose(counts: ValueCounts, budget: Budget) -> tuple[type[Encoding], int]:
     exact = np.array([*(of_kind.sum() for of_kind in kinds), of_null], np.int64)
     noisy, mechanism = budget.histogram(exact, _KINDS, "coordinates, short and long texts, nulls")
     beyond = np.array([np.maximum(of_value - _SHARING, 0).sum()], np.int64)
-    shared, _ = budget.histogram(beyond, _SHARED, "entities whose text many share")
+    shared, of_shared = budget.histogram(beyond, _SHARED, "entities whose text many share")
     places, short, long = noisy[:3].clip(0).tolist()
     total = places + short + long
     if total <= 3 * mechanism.noise_bound(3):
         return CategoricalEncoding, 0
     if places >= MIN_PLACE_SHARE * total:
         return LatLongEncoding, total
-    common = int(shared[0])
+    common = int(shared[0]) + of_shared.noise_bound(
+        1
+    )  # in doubt categories: spelled, popular texts are no longer whole
     if common < _wanted_share(total - common) * total and places + short >= MIN_WHOLE_SHARE * total:
         return CharacterEncoding, total
     return CategoricalEncoding, total

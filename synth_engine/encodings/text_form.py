@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from synth_engine.encodings.numeric import accepts_number
+from synth_engine.encodings.numeric import accepts_number, null_mask
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -112,3 +112,18 @@ def _of_content(dtype: pa.DataType, content: npt.NDArray[Any], offsets: Offsets,
     validity = nulls_of.is_valid().buffers()[1]
     buffers = [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(content.tobytes())]
     return pa.Array.from_buffers(dtype, len(nulls_of), buffers)
+
+
+def as_dictionary(texts: pa.Array, dtype: pa.DictionaryType) -> pa.DictionaryArray:
+    """Texts as a dictionary in alphabetical order; those for which its index has no place become others."""
+    encoded = texts.dictionary_encode()
+    capacity = int(np.iinfo(dtype.index_type.to_pandas_dtype()).max) + 1
+    order = pc.array_sort_indices(encoded.dictionary[:capacity])
+    places = np.argsort(order.to_numpy())
+    indices = encoded.indices.fill_null(0).to_numpy() % max(len(order), 1)
+    places = places[indices] if len(order) else np.zeros_like(indices)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places, dtype.index_type, mask=null_mask(texts)),
+        from_text(encoded.dictionary.take(order), dtype.value_type),
+        ordered=dtype.ordered,
+    )

@@ -1,5 +1,6 @@
 """generate: from a model to synthetic rows, shard by shard."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,12 @@ def generate(  # noqa: PLR0913
     workspace = Workspace(workspace_dir)
     stats = workspace.read(Artefact.TGT_STATS)
     model = workspace.read(Artefact.MODEL_DATA, made_from={Artefact.TGT_STATS: stats.manifest})
+    if not model.manifest.facts.get("finished", True):
+        warnings.warn(
+            f"{workspace.folder(Artefact.MODEL_DATA)}: its training was interrupted, so the best model up to then is "
+            "used; run train with model_state_strategy='RESUME' to go on with it",
+            stacklevel=2,
+        )
     statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
     source = RowSource(
         statistics=statistics,

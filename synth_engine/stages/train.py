@@ -33,8 +33,11 @@ def train(  # noqa: PLR0913
 ) -> None:
     """Train a model on the encoded data of a workspace, until the validation loss stops improving or a limit is met.
 
-    Makes ``ModelStore/model-data``. A model that was there stays until the first better-than-nothing successor is
-    complete, and is then replaced by ever better ones.
+    Makes ``ModelStore/model-data``: the best model so far, and a snapshot to resume from. A model that was there stays
+    until the first snapshot of its successor is complete. SIGTERM saves one and ends the process.
+
+    Without rows, or without a column but a key, there is nothing to learn: the model is made all the same, and
+    `generate` returns rows of the right schema.
 
     Args:
         model: ``MOSTLY_AI/Small``, ``MOSTLY_AI/Medium`` (the default) or ``MOSTLY_AI/Large``; None is the one that is

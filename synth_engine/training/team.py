@@ -3,13 +3,14 @@
 Belongs here: who has which share, and how what they found is put together. Does not belong here: what is computed.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+from synth_engine.parallel import launched
 
 Item = TypeVar("Item")
 
@@ -93,7 +94,7 @@ def decided_bytes(data: bytes, team: Team) -> bytes:
 @contextmanager
 def joined(device: torch.device) -> Iterator[Team]:
     """The team that this process belongs to: by the variables that ``torchrun`` and ``accelerate launch`` set."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    if launched()[1] <= 1:
         yield Alone()
         return
     if device.type == "cuda":

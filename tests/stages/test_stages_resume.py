@@ -113,7 +113,8 @@ def test_asked_to_end_it_saves_and_ends_by_the_signal(fresh: str, whole: str):
     process.join(60)
     assert process.exitcode == -signal.SIGTERM
     assert 5 <= trainers.steps_saved(fresh) < 150
-    generate(workspace_dir=fresh, sample_size=3)  # with the best model so far
+    with pytest.warns(UserWarning, match="interrupted.*RESUME"):
+        generate(workspace_dir=fresh, sample_size=3)  # with the best model so far
     learn(fresh, **SETTINGS, **RESUME)
     assert weights(fresh) == weights(whole)
 
