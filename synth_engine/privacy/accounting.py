@@ -102,11 +102,13 @@ class Accountant:
         return min(by_orders, _prv_epsilon(history, self.delta))
 
     def max_steps(self, max_epsilon: float, limit: int) -> int:
-        """The most steps, up to `limit`, that cost `max_epsilon` at most.
+        """The most steps, up to `limit`, that cost `max_epsilon` at most; none for 0, however large delta is.
 
         >>> Accountant(1e-5, GaussianEvent(noise_multiplier=1.5, sample_rate=0.01)).max_steps(1.0, 10_000)
         975
         """
+        if max_epsilon == 0:
+            return 0
         if self.epsilon(limit) <= max_epsilon:
             return limit
         allowed, refused = 0, limit

@@ -11,9 +11,11 @@ from synth_engine.domain import DifferentialPrivacyConfig, InputError
 from synth_engine.privacy import Spend
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
 
-# Epsilon that the marginals would cost alone, as a part of the whole. Losses add up in squares, about: it leaves the steps
-# seven eighths. Census at an epsilon of 1: univariate 0.990 instead of 0.986 with 0.3, bivariate 0.965 instead of 0.961.
+# Epsilon that the marginals would cost alone, as a part of the whole. Losses add up in squares, about, which leaves the
+# steps seven eighths. Census at an epsilon of 1: univariate 0.990, with 0.3 0.986; bivariate 0.965, with 0.3 0.961.
 _MARGINALS_SHARE = 0.5
+# More noise than this in the marginals, and there is next to no budget: then the data is not looked at at all.
+_MOST_NOISE_IN_MARGINALS = 1000.0
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,17 @@ def _budget(config: DifferentialPrivacyConfig, accountant: Accountant, steps: in
 
 
 def _marginals(accountant: Accountant, budget: float) -> GaussianEvent | None:
-    """The release of the marginals, for a part of this epsilon; None where no noise is enough."""
+    """The release of the marginals, for a part of this epsilon; None where that would tell nothing."""
     if accountant.step.noise_multiplier == 0:
         return GaussianEvent(0.0)
+    if budget == 0:
+        return None
     alone = Accountant(accountant.delta, GaussianEvent(1.0), kind=accountant.kind)
     try:
-        return GaussianEvent(alone.noise_for(_MARGINALS_SHARE * budget, 1))
+        noise = alone.noise_for(_MARGINALS_SHARE * budget, 1)
     except ValueError:
         return None
+    return GaussianEvent(noise) if noise <= _MOST_NOISE_IN_MARGINALS else None
 
 
 def _noise_for(accountant: Accountant, target: float, steps: int) -> float:

@@ -1,5 +1,6 @@
 """Plans of private trainings: never above their budget, never without a reason below it."""
 
+import itertools
 import math
 
 import pytest
@@ -66,9 +67,9 @@ def test_without_a_limit_all_steps_are_taken():
     assert made.epsilon(400) < math.inf
 
 
-@pytest.mark.parametrize("limit", [0.0, 1e-4])
-def test_a_limit_that_is_too_small_for_anything_spends_nothing(limit):
-    made = plan(max_epsilon=limit)
+@pytest.mark.parametrize(("limit", "delta"), [(0.0, 0.5), *itertools.product([0.0, 1e-6, 1e-4], [1e-5, 1e-3])])
+def test_a_limit_that_is_too_small_for_anything_spends_nothing(limit, delta):
+    made = plan(max_epsilon=limit, delta=delta, batch=5, noise_multiplier=1.0)
     assert (made.steps, made.marginals, made.epsilon(0)) == (0, None, 0.0)
 
 
