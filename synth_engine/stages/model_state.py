@@ -113,12 +113,14 @@ class Reusable:
         network: With its weights.
         statistics: Of the data that it was trained on.
         events: What is known of its privacy; None where it was trained without.
+        digest: Of its files.
     """
 
     model: str
     network: TabularNetwork
     statistics: TableStatistics
     events: list[dict[str, Any]] | None
+    digest: str
 
     def give(self, network: TabularNetwork, statistics: TableStatistics) -> Transfer:
         """Carry the weights over to a fresh network for the columns of other data, as far as they fit.
@@ -148,7 +150,8 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
     if network is None:
         return None
     privacy = model.manifest.facts.get("privacy")
-    return Reusable(_configs_of(model).model, network, statistics, None if privacy is None else privacy["events"])
+    events = None if privacy is None else privacy["events"]
+    return Reusable(_configs_of(model).model, network, statistics, events, model.manifest.digest)
 
 
 def _configs_of(model: ArtefactReader) -> files.ModelConfigs:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synth_engine._version import __version__
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
 from synth_engine.stages.model_files import layout_of
@@ -112,8 +113,17 @@ class TabularTraining:
             return run_id, Randomness(decided_bytes(Randomness.fresh().key, team))
         if self.config.differential_privacy is None:
             return run_id, Randomness.of_seed(seed)
-        # Seeds can be guessed, and with the key of the run the noise could be subtracted.
-        return run_id, Randomness(self.workspace.keyed("train", seed))
+        return run_id, Randomness(self.workspace.keyed("train", seed, self._fingerprint(team)))
+
+    def _fingerprint(self, team: Team) -> str:
+        """Of all that a training follows from beside its seed.
+
+        Two private trainings that differ in anything must not share their noise: it would cancel in the difference of
+        their models, and leave what only one of them has seen. The workspace's key is in it as seeds can be guessed.
+        """
+        reused = None if self.reused is None else self.reused.digest
+        config = self.config.model_dump_json(exclude={"model_state_strategy"})
+        return "\x1f".join(map(str, (__version__, self.encoded.manifest.digest, reused, team.size, config)))
 
     def _regime(self, team: Team, run_id: str, randomness: Randomness) -> Regime:
         ledger = RunLedger(self.workspace, run_id, self.data_version)

@@ -5,7 +5,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+import torch
 
 from synth_engine import analyze, encode, generate, split
 from synth_engine.domain import DifferentialPrivacyConfig, InputError
@@ -249,6 +251,43 @@ def test_a_seed_repeats_the_noise_only_with_the_key_of_the_workspace(root: str, 
     encode(workspace_dir=root)
     learn(root, differential_privacy=PRIVATE)
     assert weights(root) != before
+
+
+@pytest.mark.parametrize("change", ["data", "epochs", "clipping", "reused"])
+def test_with_the_same_seed_whatever_differs_has_other_noise(root: str, change: str):
+    """Or the noise would cancel in the difference of two models, and leave what one of them has seen and not the other.
+
+    A step moves every weight by about its rate, up or down by the sign of a sum that is mostly noise: under other noise
+    about half of the weights move the other way, under the same one next to none.
+    """
+    settings: dict[str, Any] = {"delta": DELTA, "noise_multiplier": 20.0}
+
+    def moved(**arguments: Any) -> torch.Tensor:
+        learn(root, **{"max_epochs": 0.05, "differential_privacy": settings} | arguments)
+        assert outcome(root)["steps"] == 1
+        learner = from_bytes(Workspace(root).read(Artefact.MODEL_DATA).bytes("training-snapshot.pt"))["learner"]
+        return torch.cat([mean.flatten() for part in learner["optimizer"].values() for mean in part["means"]])
+
+    def renew(table: pd.DataFrame) -> None:
+        """With the same noise in the statistics, so that networks have the same shape."""
+        split(table, workspace_dir=root)
+        values = {"value_protection_epsilon": 200, "delta": DELTA}
+        analyze(workspace_dir=root, differential_privacy=values, random_state=1)
+        encode(workspace_dir=root)
+
+    renew(dependent_table())
+    before, again = moved(), moved()
+    assert torch.equal(before, again)
+    if change == "data":
+        renew(dependent_table().iloc[1:])
+    arguments: dict[str, Any] = {
+        "data": {},
+        "epochs": {"max_epochs": 0.04},
+        "clipping": {"differential_privacy": {**settings, "max_grad_norm": 0.5}},
+        "reused": {"model_state_strategy": "REUSE"},
+    }[change]
+    same_sign = (before.sign() == moved(**arguments).sign()).float().mean().item()
+    assert 0.4 < same_sign < 0.6
 
 
 def test_a_run_that_is_stopped_has_paid_for_its_steps_only(root: str):
