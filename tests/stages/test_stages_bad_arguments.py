@@ -10,7 +10,6 @@ import torch
 
 from synth_engine import analyze, encode, generate, split, train
 from synth_engine.domain import (
-    DifferentialPrivacyConfig,
     InputError,
     ModelEncodingType,
     ModelStateStrategy,
@@ -126,9 +125,7 @@ UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
         "model_type": ["LANGUAGE", "language", ModelType.LANGUAGE],
     },
     train: {
-        "differential_privacy": [{}, {"max_epsilon": 1}, DifferentialPrivacyConfig()],
         "max_sequence_window": [5],
-        "model_state_strategy": ["REUSE", "resume", ModelStateStrategy.resume],
     },
     generate: {
         "ctx_data": [TABLE],

@@ -178,7 +178,7 @@ def test_a_file_in_the_place_of_the_artefact(ready: str, verb: Verb, made: Artef
 
 def test_a_full_disk(finished: Path, small_disk: Path):
     root = str(small_disk / "ws")
-    shutil.copytree(finished, root)
+    shutil.copytree(finished, root, ignore=shutil.ignore_patterns("training-snapshot.pt"))  # it would fill the disk
     noise = pd.DataFrame({"noise": np.random.default_rng(0).random(100_000)})
     with refused(root, ArtefactError, "tgt-data: cannot be written: No space left on device.*make room"):
         split(noise, workspace_dir=root)
@@ -189,7 +189,7 @@ def test_a_full_disk(finished: Path, small_disk: Path):
 
 def test_a_read_only_disk(finished: Path, small_disk: Path):
     root = str(small_disk / "ws")
-    shutil.copytree(finished, root)
+    shutil.copytree(finished, root, ignore=shutil.ignore_patterns("training-snapshot.pt"))
     make_read_only(small_disk)
     for verb, made in WRITES:
         with refused(root, ArtefactError, f"({made.folder}|OriginalData/.*): cannot be written: Read-only file system"):

@@ -46,6 +46,8 @@ def test_the_artefacts_have_their_names(finished: Path):
         "/ModelStore/tgt-stats/_manifest.json",
         "/ModelStore/model-data/model-weights.pt",
         "/ModelStore/model-data/model-configs.json",
+        "/ModelStore/model-data/model-statistics.json",
+        "/ModelStore/model-data/training-snapshot.pt",
         "/ModelStore/model-data/progress-messages.csv",
         "/ModelStore/model-data/_manifest.json",
         "/SyntheticData/part.000000.parquet",

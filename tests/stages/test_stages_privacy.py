@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,7 @@ def test_numbers_of_records_are_noisy(root: str):
     # Noise of epsilon 0.05, which exceeds 400 with probability 2e-9
     assert abs(found["no_of_training_records"] - 1_600) < 400
     text = "".join(data.decode() for name, data in tree(Workspace(root)).items() if name.startswith("/ModelStore/"))
+    text = re.sub(r"[0-9a-f]{32,}", "", text)  # digests are of any digits
     assert "1600" not in text
     assert "2000" not in text.replace("12000", "")
 
@@ -203,10 +205,10 @@ def test_odd_tables_go_all_the_way(name: str, tmp_path):
     split(table, tgt_primary_key="id" if "id" in table else None, workspace_dir=place)
     analyze(differential_privacy=private(10.0), workspace_dir=place, random_state=0)
     encode(workspace_dir=place)
+    assert Workspace(place).ledger.entries()[-1].cumulated_epsilon == pytest.approx(10.0)
     train(model=SMALL, max_epochs=1, workspace_dir=place, random_state=0)
     generate(sample_size=5, workspace_dir=place, random_state=0)
     assert synthetic(place).column_names == list(table.columns)
-    assert Workspace(place).ledger.entries()[-1].cumulated_epsilon == pytest.approx(10.0)
 
 
 def test_the_whole_path_gives_the_exact_types_back(root: str):
