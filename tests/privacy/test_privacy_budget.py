@@ -50,7 +50,7 @@ def test_spends_say_nothing_that_only_the_data_knows():
     assert few.spends == many.spends
 
 
-@given(st.floats(1e-2, 100), st.integers(0, 300))
+@given(st.floats(5e-2, 100), st.integers(0, 300))  # a smaller budget is too small for 300
 def test_parts_of_a_table_add_up_to_its_budget(epsilon, n_columns):
     table = TableBudget.of(epsilon, 1e-5, range(n_columns))
     parts = [table.for_records(SOURCE)] + [table.for_column(str(name), SOURCE, 0) for name in range(n_columns)]
