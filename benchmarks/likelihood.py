@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch import nn
 
 from benchmarks.engines.session import read_history
 from synth_engine.domain.progress import Progress
@@ -25,10 +24,18 @@ from synth_engine.nn.orders import random_orders
 from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
-from synth_engine.tabular.recipe import batch_size_for, schedule_for
+from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
 from synth_engine.tabular.sizes import sizes_for
 from synth_engine.tabular.task import TabularTask
-from synth_engine.training import History, Limits, PlainStepper, fit
+from synth_engine.training import (
+    Learner,
+    Limits,
+    Loop,
+    PlainStepper,
+    Randomness,
+    ShuffledRows,
+    WeightAverage,
+)
 
 
 class ReferenceCodes(NamedTuple):
@@ -93,44 +100,57 @@ def train_until(codes: ReferenceCodes, target: float, seed: int) -> list[dict[st
     that decides here comes on top of it and does not.
     """
     layout, network = _network(codes, seed)
-    generator = torch.Generator().manual_seed(seed)
-    task = TabularTask(
+    training, validation = torch.from_numpy(codes.train_codes), torch.from_numpy(codes.val_codes)
+    task = TabularTask(network, training, validation, flexible=True)
+    randomness = Randomness.of_seed(seed)
+    batch_size = batch_size_for(task.n_training)
+    learner = Learner(
         network,
-        torch.from_numpy(codes.train_codes),
-        torch.from_numpy(codes.val_codes),
-        flexible=True,
-        generator=generator,
+        PlainStepper(network, task.batch_losses, randomness),
+        schedule_for(task.n_training, batch_size),
+        WeightAverage(network, AVERAGE_DECAY),
     )
-    stepper = PlainStepper(network, task.batch_loss)
-    curve: list[dict[str, float]] = []
-    extra = 0.0
-    started = time.perf_counter()  # the loop alone, as in the reference's own history
-
-    def evaluate(module: nn.Module, history: History) -> None:
-        nonlocal extra
-        before = time.perf_counter()
-        loss = random_order_loss(module, torch.from_numpy(codes.val_codes), layout.n_columns)
-        curve.append({"epoch": history.records[-1].epoch, "val_loss": loss, "seconds": before - started - extra})
-        extra += time.perf_counter() - before
+    evaluation = _Evaluation(validation, layout.n_columns)
 
     def stop(**_: Any) -> dict[str, bool]:
-        return {"stopExecution": bool(curve) and curve[-1]["val_loss"] <= target}
+        return {"stopExecution": bool(evaluation.curve) and evaluation.curve[-1]["val_loss"] <= target}
 
-    batch_size = batch_size_for(task.n_training)
-    fit(
-        task,
-        stepper,
-        schedule_for(task.n_training, batch_size),
-        Limits(epochs=100, seconds=3600, batch_size=batch_size),
-        generator=generator,
-        progress=Progress(stop, "train", total=100, unit="epochs"),
-        on_best=evaluate,
-    )
-    return curve
+    Loop(
+        learner,
+        ShuffledRows(task.n_training, batch_size, 1, randomness, training.device),
+        Limits(epochs=100, seconds=3600),
+        Progress(stop, "train", total=100, unit="epochs"),
+        referee=task,
+        keeper=evaluation,
+    ).run()
+    return evaluation.curve
+
+
+class _Evaluation:
+    """In place of a keeper: the loss over random orders of every better model, and the seconds up to it."""
+
+    def __init__(self, validation_NK: torch.Tensor, n_columns: int) -> None:
+        self._validation, self._n_columns = validation_NK, n_columns
+        self.curve: list[dict[str, float]] = []
+        self._extra = 0.0
+        self._started = time.perf_counter()  # the loop alone, as in the reference's own history
+
+    def is_due(self, *, at_end_of_epoch: bool) -> bool:
+        return at_end_of_epoch
+
+    def save(self, learner: Learner) -> None:
+        last = learner.history.records[-1]
+        if not last.is_checkpoint:
+            return
+        before = time.perf_counter()
+        assert isinstance(learner.best, TabularNetwork)
+        loss = random_order_loss(learner.best, self._validation, self._n_columns)
+        self.curve.append({"epoch": last.epoch, "val_loss": loss, "seconds": before - self._started - self._extra})
+        self._extra += time.perf_counter() - before
 
 
 @torch.no_grad()
-def random_order_loss(network: nn.Module, codes_BK: torch.Tensor, n_columns: int, n_orders: int = 64) -> float:
+def random_order_loss(network: TabularNetwork, codes_BK: torch.Tensor, n_columns: int, n_orders: int = 64) -> float:
     """Mean loss over `n_orders` uniformly random column orders, each for an equal share of the rows."""
     rows = codes_BK[: len(codes_BK) // n_orders * n_orders]
     orders = random_orders(n_orders, n_columns, torch.Generator().manual_seed(1))
