@@ -55,8 +55,25 @@ def test_nobody_reads_the_output(folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_interrupted_training(folder):
+    # Whoever runs the tests in the background has them, and all that they start, ignore Ctrl-C.
+    heeding = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
-        [SYNTH, "run", "people.csv", "--max-epochs", "1e6", "--model", "MOSTLY_AI/Large", "-w", "ws"],
+        [
+            sys.executable,
+            "-c",
+            heeding,
+            SYNTH,
+            "run",
+            "people.csv",
+            "--max-epochs",
+            "1e6",
+            "--model",
+            "MOSTLY_AI/Large",
+            "-w",
+            "ws",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
