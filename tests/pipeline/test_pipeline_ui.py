@@ -160,8 +160,8 @@ def test_the_graph_of_assets(server, run_id, tmp_path):
     ("asset", "shown"),
     [
         ("original_data", ["training_rows", "160", "letters.csv"]),
-        ("column_stats", ["NUMERIC_BINNED", "minimum_entities_per_value", "differential_privacy"]),
-        ("model_store", ["loss_curve", "best_validation_loss", "MOSTLY_AI/Small"]),
+        ("column_stats", ["NUMERIC_BINNED", "minimum_entities_per_value", "value_protection"]),
+        ("model_store", ["loss_curve", "best_validation_loss", "MOSTLY_AI/Small", "differential_privacy"]),
         ("synthetic_data", ["univariate_accuracy", "accuracy_by_column", "sample", "letter"]),
     ],
 )
