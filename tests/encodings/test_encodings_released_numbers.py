@@ -159,8 +159,8 @@ def test_decimals_keep_their_digits(dtype):
     column = pa.array([Decimal(int(number)) / 100 for number in cents], dtype)
     encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_DIGIT), column, epsilon=epsilon, records=n_people)
     assert encoding.decimals == 2
-    assert 0 <= encoding.low < 10  # in this draw; others begin at up to 24 and end at 985
-    assert 990 < encoding.high < 1_024
+    assert encoding.low >= 0
+    assert encoding.high < 1_024
     share = RANGES_ONLY.cuts[0]
     assert share == RANGES_ONLY.cuts[1]
     # In a dozen parts of cells there are enough, and before these there are fewer than a hundred parts.
