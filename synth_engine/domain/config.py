@@ -35,6 +35,8 @@ Replacement = Annotated[RareCategoryReplacementMethod, BeforeValidator(_upper)]
 Type = Annotated[ModelType, BeforeValidator(_upper)]
 EncodingType = Annotated[ModelEncodingType, BeforeValidator(_upper)]
 Accountant = Annotated[Literal["RDP", "PRV"], BeforeValidator(_upper)]
+# Users and YAML write true or 1 where the column holds truth values or numbers.
+Category = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, bool | int | float) else value)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -129,7 +131,7 @@ class RebalancingConfig(Config):
     """Target distribution of the values of one categorical column."""
 
     column: str
-    probabilities: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    probabilities: dict[Category, Annotated[float, Field(ge=0, le=1)]]
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Self:

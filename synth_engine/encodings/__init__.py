@@ -4,7 +4,7 @@ Belongs here: everything that depends on a column's type. Does not belong here: 
 Adding an encoding is one new file and one line in `registry`.
 """
 
-from synth_engine.encodings.base import Encoding, Entities, draws_nulls
+from synth_engine.encodings.base import Encoding, Entities, draws_nulls, null_codes
 from synth_engine.encodings.registry import AnyEncoding, detect, fitter, supported_types
 from synth_engine.encodings.value_counts import ValueCounts
 
@@ -16,5 +16,6 @@ __all__ = [
     "detect",
     "draws_nulls",
     "fitter",
+    "null_codes",
     "supported_types",
 ]

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.domain.arrow_types import ArrowType
 from synth_engine.encodings.meanings import Meanings
+from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.released_values import release_values
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import Budget, ValueProtection
@@ -124,6 +125,10 @@ class Encoding(BaseModel, ABC):
         Lets a network that was trained on other data keep what it knows. Told by the JSON, reads no data.
         """
 
+    def named_codes(self) -> Mapping[str, int]:
+        """Codes by the values as Python writes them, where every value is one code of the only sub-column."""
+        return {}
+
     def ranks(self) -> Mapping[str, list[float]]:
         """For sub-columns whose codes are ordered: the place of each code on 0 to 1, NaN for reserved codes.
 
@@ -134,19 +139,26 @@ class Encoding(BaseModel, ABC):
 
 
 def draws_nulls(encoding: Encoding, method: RareCategoryReplacementMethod) -> bool:
-    """Whether generation may give null: where enough entities have nulls, or where no value at all may be shown.
+    """Whether generation may give null: where enough entities have nulls, or where no value at all may be shown."""
+    return any(null_codes(encoding, method).values())
 
-    Tries every code that may be drawn, one sub-column at a time.
+
+def null_codes(encoding: Encoding, method: RareCategoryReplacementMethod) -> dict[str, list[int]]:
+    """Codes of each sub-column with which a value is null, of those that may be drawn.
+
+    Tries every code, one sub-column at a time, while the others have codes that are not null if there are any.
     """
     never = encoding.never_drawn(method)
-    allowed = [sorted(set(range(size)) - set(never.get(part, ()))) for part, size in encoding.cardinalities.items()]
-    rows = []
-    for place, codes in enumerate(allowed):
-        tried = np.tile([options[-1] for options in allowed], (len(codes), 1))
+    sizes = encoding.cardinalities.items()
+    allowed = {part: sorted(set(range(size)) - set(never.get(part, ()))) for part, size in sizes}
+    found: dict[str, list[int]] = {}
+    for place, (part, codes) in enumerate(allowed.items()):
+        tried = np.tile([options[-1] for options in allowed.values()], (len(codes), 1))
         tried[:, place] = codes
-        rows.append(tried)
-    values = encoding.decode(np.concatenate(rows).astype(np.int32), np.random.default_rng(0))
-    return bool((values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).null_count)
+        values = encoding.decode(tried.astype(np.int32), np.random.default_rng(0))
+        is_null = null_mask(values.dictionary_decode() if pa.types.is_dictionary(values.type) else values)
+        found[part] = np.array(codes)[is_null].tolist()
+    return found
 
 
 def has_protected_nulls(counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator) -> bool:

@@ -111,6 +111,12 @@ class CategoricalEncoding(Encoding):
         """The text form of each category."""
         return {"cat": Meanings.unordered([Reserved.RARE, Reserved.NULL, *self.categories], TEXT)}
 
+    def named_codes(self) -> Mapping[str, int]:
+        """The categories, and the rare token where text can show it."""
+        rare = {RARE_TOKEN: RARE_CODE} if self.has_rare and is_text(_value_type(self.dtype)) else {}
+        values = from_text(pa.array(self.categories, pa.large_string()), _value_type(self.dtype))
+        return rare | {str(value): code for code, value in enumerate(values.to_pylist(), N_RESERVED)}
+
     def ranks(self) -> Mapping[str, list[float]]:
         """Categories are ordered where the column's type says so."""
         is_ordered = pa.types.is_dictionary(self.dtype) and self.dtype.ordered

@@ -89,6 +89,11 @@ class NumericDiscreteEncoding(Encoding):
         numbers = Meanings.of_values([Reserved.RARE, Reserved.NULL], self.numbers).scaled(nanoseconds(self.dtype))
         return {"cat": replace(numbers, tells=NUMBER)}
 
+    def named_codes(self) -> Mapping[str, int]:
+        """The numbers, as they are written in the column's type."""
+        values = from_numbers(pa.array(self.numbers, exact_type(self.dtype)), self.dtype)
+        return {str(value): code for code, value in enumerate(values.to_pylist(), N_RESERVED)}
+
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""
         return {"cat": even_ranks(N_RESERVED, len(self.numbers))}

@@ -1,6 +1,5 @@
 """generate: from a model to synthetic rows, shard by shard."""
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,16 +7,13 @@ from synth_engine.domain import (
     FairnessConfig,
     GenerateConfig,
     ImputationConfig,
+    InputError,
     ProgressCallback,
     RareCategoryReplacementMethod,
     RebalancingConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.domain.randomness import fresh_seed, generator
-from synth_engine.stages.keys import make_keys
-from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.table_input import TableLike
-from synth_engine.stages.unavailable import refuse
 from synth_engine.workspace import Artefact, Workspace
 from synth_engine.workspace.artefacts import part_name
 
@@ -48,9 +44,12 @@ def generate(  # noqa: PLR0913
     the ``ModelStore`` of the workspace.
 
     Args:
-        ctx_data: Not available yet.
-        seed_data: Not available yet.
-        sample_size: Number of rows; None stands for the number of original rows, 0 gives an empty table.
+        ctx_data: Refused: models of tables with a context are not available yet.
+        seed_data: Columns that are given, one row for every row to come; any of the original ones. They come back as
+            they are, also values that the model has never seen, and nulls; the other columns are drawn to fit them. A
+            primary key among them is kept.
+        sample_size: Number of rows; None stands for the number of original rows, or of `seed_data`. 0 gives an empty
+            table.
         batch_size: Rows drawn at a time; bounds the memory. None chooses.
         sampling_temperature: 1 draws from the learned distribution, less makes likely values likelier; at 0 always the
             most likely one.
@@ -58,9 +57,13 @@ def generate(  # noqa: PLR0913
         device: ``cpu`` or ``cuda``; None takes a GPU where there is one.
         rare_category_replacement_method: ``CONSTANT`` shows rare categories as ``_RARE_``, ``SAMPLE`` draws others. In
             place of rare characters others are drawn in any case.
-        rebalancing: Not available yet.
-        imputation: Not available yet.
-        fairness: Not available yet.
+        rebalancing: Shares that categories of a column are to have. The other categories of that column share out the
+            rest in proportion, and all other columns are drawn to fit.
+        imputation: Columns in which no null is drawn. In `seed_data` their nulls are not given but filled, each row
+            given all else that is known of it.
+        fairness: A categorical column that is to have the same distribution in every group of rows that have the same
+            values in the sensitive columns. Its values are drawn anew at the end, changed as little as that takes; the
+            other columns are what they would have been.
         workspace_dir: Path or fsspec URL of a workspace with a trained model.
         update_progress: Called with the number of rows done.
         random_state: Seed; None takes a new one, so that every call gives other rows.
@@ -69,14 +72,8 @@ def generate(  # noqa: PLR0913
         ArtefactError: there is no trained model, or its files are damaged.
         InputError: an argument that cannot be used, named in the message.
     """
-    refuse(
-        "generate",
-        ctx_data=ctx_data,
-        seed_data=seed_data,
-        rebalancing=rebalancing,
-        imputation=imputation,
-        fairness=fairness,
-    )
+    if ctx_data is not None:
+        raise InputError("ctx_data: the model has no context table, so none can be given; use seed_data for columns")
     config = GenerateConfig.of(
         sample_size=sample_size,
         batch_size=batch_size,
@@ -84,42 +81,19 @@ def generate(  # noqa: PLR0913
         sampling_top_p=sampling_top_p,
         device=None if device is None else str(device),
         rare_category_replacement_method=rare_category_replacement_method,
+        rebalancing=rebalancing,
+        imputation=imputation,
+        fairness=fairness,
         random_state=random_state,
     )
-    from synth_engine.stages.devices import resolve_device
-    from synth_engine.stages.model_files import load_network
-    from synth_engine.stages.tabular_rows import SHARD_ROWS, RowSource
+    from synth_engine.stages.row_source import open_rows
 
-    target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
-    stats = workspace.read(Artefact.TGT_STATS)
-    model = workspace.read(Artefact.MODEL_DATA, made_from={Artefact.TGT_STATS: stats.manifest})
-    if not model.manifest.facts.get("finished", True):
-        warnings.warn(
-            f"{workspace.folder(Artefact.MODEL_DATA)}: its training was interrupted, so the best model up to then is "
-            "used; run train with model_state_strategy='RESUME' to go on with it",
-            stacklevel=2,
-        )
-    statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
-    source = RowSource(
-        statistics=statistics,
-        network=load_network(model, statistics, target),
-        config=config,
-        seed=fresh_seed() if config.random_state is None else config.random_state,
-    )
-    n_rows = statistics.total_records if config.sample_size is None else config.sample_size
-    inputs = {Artefact.MODEL_DATA: model.manifest, Artefact.TGT_STATS: stats.manifest}
-    _check_last_key(statistics, n_rows)
-    progress = Progress(update_progress, "generate", total=n_rows, unit="rows")
-    with workspace.replace(Artefact.SYNTHETIC_DATA, config=config.model_dump(mode="json"), inputs=inputs) as writer:
-        for shard in range(max(1, -(-n_rows // SHARD_ROWS))):
-            rows = min(SHARD_ROWS, n_rows - shard * SHARD_ROWS)
-            writer.write_table(part_name(shard), source.shard(shard, rows))
-            progress.report(advance=rows)
-
-
-def _check_last_key(statistics: TableStatistics, n_rows: int) -> None:
-    """Refuse more rows than there are keys before the work of many shards is lost."""
-    key = statistics.keys.primary_key
-    if key is not None and n_rows > 0:
-        make_keys(statistics.schema.field(key), 1, n_rows - 1, generator(0, "generate", "last key"))
+    source = open_rows(workspace, config, seed_data)
+    progress = Progress(update_progress, "generate", total=source.n_rows, unit="rows")
+    settings = config.model_dump(mode="json")
+    with workspace.replace(Artefact.SYNTHETIC_DATA, config=settings, inputs=source.inputs) as writer:
+        for shard in range(source.n_shards):
+            rows = source.shard(shard)
+            writer.write_table(part_name(shard), rows)
+            progress.report(advance=rows.num_rows)

@@ -24,6 +24,8 @@ class Conditionals:
 
     Attributes:
         offsets_K: Add them to the codes of a row to get their places among the codes of all sub-columns.
+        unknown: In place of a code that a row does not have.
+        column_of_K: The column that every sub-column belongs to.
 
     Twin: `TabularNetwork.losses`, for all sub-columns at once.
     """
@@ -35,12 +37,15 @@ class Conditionals:
         sizes = network.layout.cardinalities
         self._is_kept = len(sizes) * sum(sizes) * network.sizes.hidden <= MAX_KEPT
         self.offsets_K = network.embedding.offsets_K.int()
+        self.unknown = sum(sizes)
+        self.column_of_K = network.column_of_K
 
     def logits(self, drawn_BN: Tensor, k: int) -> Tensor:
         """Logits of sub-column ``k``.
 
         Args:
-            drawn_BN: For every row the codes that are given, with their `offsets_K`; int32, N from 0 on.
+            drawn_BN: For every row the codes that are given, with their `offsets_K`; int32, N from 0 on. They may stand
+                in any order, and `unknown` among them.
             k: The sub-column.
 
         Returns:
@@ -53,11 +58,12 @@ class Conditionals:
         return self._network.logits(first_BH.add_(bias_H), k)
 
     def _table(self, k: int) -> Tensor:
-        """What each code of all sub-columns adds to the block of sub-column ``k``, (V, H)."""
+        """What each code adds to the block of sub-column ``k``, and `unknown` nothing: (V + 1, H)."""
         if k in self._tables:
             return self._tables[k]
         weight_KDH = self._network.blocks.weight[:, :, self._network.heads.place[k]]
-        table = torch.cat([part @ weight for part, weight in zip(self._parts, weight_KDH, strict=True)])
+        added = [part @ weight for part, weight in zip(self._parts, weight_KDH, strict=True)]
+        table = torch.cat([*added, self._parts[0].new_zeros(1, self._network.sizes.hidden)])
         if self._is_kept:
             self._tables[k] = table
         return table

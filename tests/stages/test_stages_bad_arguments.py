@@ -127,13 +127,6 @@ UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
     train: {
         "max_sequence_window": [5],
     },
-    generate: {
-        "ctx_data": [TABLE],
-        "seed_data": [TABLE],
-        "rebalancing": [{}, {"column": "a", "probabilities": {"x": 0.5}}],
-        "imputation": [{}, {"columns": ["a"]}],
-        "fairness": [{}, {"target_column": "a", "sensitive_columns": ["b"]}],
-    },
 }
 UNAVAILABLE_CASES = [
     pytest.param(verb, name, value, id=f"{verb.__name__}-{name}-{i}")
