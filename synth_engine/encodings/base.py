@@ -10,7 +10,7 @@ of one entity. An encoding to which that does not matter leaves them as they are
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -128,6 +128,13 @@ class Encoding(BaseModel, ABC):
     def named_codes(self) -> Mapping[str, int]:
         """Codes by the values as Python writes them, where every value is one code of the only sub-column."""
         return {}
+
+    def outcomes(self) -> list[Any] | None:
+        """What each code of the first sub-column alone tells of a value: the value, a `Range`, or None for null.
+
+        Dates are told by their year. None in place of the list: too little, as with the first letter of a name.
+        """
+        return None
 
     def ranks(self) -> Mapping[str, list[float]]:
         """For sub-columns whose codes are ordered: the place of each code on 0 to 1, NaN for reserved codes.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -144,6 +144,10 @@ class DatetimeEncoding(Encoding):
             for part, size in self.cardinalities.items()
         }
         return parts | {"year": Meanings.of_values([Reserved.NULL], self.years)}
+
+    def outcomes(self) -> list[Any] | None:
+        """The years."""
+        return [None, *self.years]
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Parts are ordered."""

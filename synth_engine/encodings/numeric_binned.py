@@ -23,7 +23,16 @@ from synth_engine.encodings.bins import MAX_BINS, TickCounts, bin_edges, every_t
 from synth_engine.encodings.grid import Grid, grid
 from synth_engine.encodings.meanings import NUMBER, Meanings, Reserved
 from synth_engine.encodings.number_line import number_line
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, nanoseconds, null_mask
+from synth_engine.encodings.numeric import (
+    Number,
+    accepts_number,
+    as_numbers,
+    exact_type,
+    from_numbers,
+    nanoseconds,
+    null_mask,
+)
+from synth_engine.encodings.outcomes import Range
 from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.ticks import Scale, Ticks
 from synth_engine.encodings.value_counts import Mask, ValueCounts
@@ -150,6 +159,19 @@ class NumericBinnedEncoding(Encoding):
         labels, lows, highs = zip(*known, strict=True) if known else ((), (), ())
         bins = Meanings.of_ranges([Reserved.NULL], labels, lows, highs).scaled(nanoseconds(self.dtype))
         return {"bin": replace(bins, tells=NUMBER)} | ({"pos": Meanings.of_steps(self.steps)} if self.steps else {})
+
+    def outcomes(self) -> list[Any] | None:
+        """The numbers of atoms, and of bins that are a single number; the ranges of other bins."""
+        told: list[Any] = [None] * self.cardinalities["bin"]
+        if not self._ranges:
+            return told
+        exact = exact_type(self.dtype)
+        ends = [from_numbers(pa.array([each[i] for each in self._ranges], exact), self.dtype) for i in (1, 2)]
+        last = len(self.edges) - 2
+        for place, (code, low, high) in enumerate(zip(self._codes, *(each.to_pylist() for each in ends), strict=True)):
+            is_one = self._ranges[place][1] == self._ranges[place][2]
+            told[code] = low if is_one else Range(low, high, has_high=place == last)
+        return told
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Atoms and bins are ordered together, and so are positions."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from synth_engine.encodings.numeric import (
     nanoseconds,
     null_mask,
 )
+from synth_engine.encodings.outcomes import decoded
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -93,6 +94,10 @@ class NumericDiscreteEncoding(Encoding):
         """The numbers, as they are written in the column's type."""
         values = from_numbers(pa.array(self.numbers, exact_type(self.dtype)), self.dtype)
         return {str(value): code for code, value in enumerate(values.to_pylist(), N_RESERVED)}
+
+    def outcomes(self) -> list[Any] | None:
+        """The numbers."""
+        return decoded(self, np.arange(self.cardinalities["cat"], dtype=np.int32))
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""
