@@ -1,4 +1,7 @@
-"""From several draws for each row to one value: `predict` and `impute`."""
+"""From several draws for each row to one value: `predict` and `impute`.
+
+Values stay in Arrow's plain layout until the end, so that every type comes out as exactly as it went in.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -7,11 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from synth_engine.domain import InputError
 from synth_engine.encodings import Encoding
+from synth_engine.encodings.numeric import accepts_number, as_numbers, from_numbers
 
 Aggregation: TypeAlias = str | Callable[["pd.Series[Any]"], Any]
+Integers: TypeAlias = npt.NDArray[np.int64]
 NAMES = ("auto", "mode", "mean", "median", "list")
 
 
@@ -24,75 +30,83 @@ def check_aggregation(agg_fn: Aggregation) -> None:
 def automatic(encoding: Encoding) -> str:
     """``mean`` for whole numbers and floats, ``median`` for other ordered values, ``mode`` for categories and texts."""
     dtype = encoding.dtype
-    if pa.types.is_dictionary(dtype) or not encoding.ranks() or not _has_distances(dtype):
+    if not (encoding.ranks() and _is_ordered(dtype)):
         return "mode"
     return "mean" if pa.types.is_integer(dtype) or pa.types.is_floating(dtype) else "median"
 
 
-def _has_distances(dtype: pa.DataType) -> bool:
-    is_number = pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)
-    return bool(is_number or pa.types.is_temporal(dtype))
+def _is_ordered(dtype: pa.DataType) -> bool:
+    return accepts_number(dtype) or bool(pa.types.is_date(dtype) or pa.types.is_timestamp(dtype))
 
 
-def aggregated(draws: "pd.Series[Any]", n_draws: int, agg_fn: Aggregation, dtype: pa.DataType) -> "pd.Series[Any]":
+def aggregated(name: str, draws: pa.Array, n_draws: int, agg_fn: str, encoding: Encoding) -> pa.Array:
     """One value for each run of `n_draws` draws.
 
     Args:
-        draws: Those of a row lie next to each other.
+        name: Column, for errors.
+        draws: Those of a row lie next to each other; of the encoding's type, as is the result.
         n_draws: How many there are of each row.
         agg_fn: ``mode``: the most frequent, of several the first drawn. ``mean`` leaves out nulls; of whole numbers it
-            is rounded. ``median`` leaves out nulls; of an even number it is the lower one. ``list``: all of them. A
-            callable is given a series with the draws of one row.
-        dtype: Arrow type of the column.
+            is rounded. ``median`` leaves out nulls; of an even number it is the lower one. ``auto``: see `automatic`.
+        encoding: Of the column.
 
-    Returns:
-        Values of the type of the draws, but for ``list`` and callables.
+    Raises:
+        InputError: an aggregation that is not for this type.
     """
-    n_rows = len(draws) // n_draws
+    chosen, dtype = automatic(encoding) if agg_fn == "auto" else agg_fn, encoding.dtype
+    if chosen == "mean":
+        if not accepts_number(dtype) or pa.types.is_decimal(dtype):
+            raise InputError(_refusal(name, dtype, "mean", "whole numbers, floats, durations and times of day"))
+        return _means(draws, n_draws)
+    if chosen == "median" and not _is_ordered(dtype):
+        raise InputError(_refusal(name, dtype, "median", "numbers, dates and times"))
+    codes = _codes(encoding.canonical(draws)).reshape(-1, n_draws)
+    places = _modes(codes) if chosen == "mode" else _medians(codes)
+    return draws.take(pa.array(places + n_draws * np.arange(len(codes))))
+
+
+def collected(draws: "pd.Series[Any]", n_draws: int, agg_fn: Aggregation) -> "pd.Series[Any]":
+    """All draws of each row as a list or, with a callable, what that makes of them."""
+    starts = range(0, len(draws), n_draws)
     if callable(agg_fn):
-        return pd.Series([agg_fn(draws.iloc[row * n_draws : (row + 1) * n_draws]) for row in range(n_rows)])
-    if agg_fn == "list":
-        values = draws.tolist()
-        return pd.Series([values[row * n_draws : (row + 1) * n_draws] for row in range(n_rows)], dtype=object)
-    if agg_fn != "mode" and (pa.types.is_dictionary(dtype) or not _has_distances(dtype)):
-        raise InputError(
-            f"agg_fn: {agg_fn!r} is for numbers, dates and times, and column {draws.name!r} holds {dtype} values; "
-            "use 'mode' or 'list'"
-        )
-    if agg_fn == "mean":
-        return _means(draws, np.repeat(np.arange(n_rows), n_draws), dtype)
-    places = (_modes if agg_fn == "mode" else _medians)(draws, n_draws)
-    return draws.iloc[places + n_draws * np.arange(n_rows)].reset_index(drop=True)
+        return pd.Series([agg_fn(draws.iloc[start : start + n_draws]) for start in starts], name=draws.name)
+    values = draws.tolist()
+    return pd.Series([values[start : start + n_draws] for start in starts], name=draws.name, dtype=object)
 
 
-def _modes(draws: "pd.Series[Any]", n_draws: int) -> npt.NDArray[np.int64]:
+def _refusal(name: str, dtype: pa.DataType, agg_fn: str, suited: str) -> str:
+    return f"agg_fn: {agg_fn!r} is for {suited}, and column {name!r} holds {dtype} values; use 'mode' or 'list'"
+
+
+def _codes(values: pa.Array) -> Integers:
+    """A number for each different value, ascending with it; -1 for null."""
+    encoded = values.dictionary_encode()
+    rank = pc.array_sort_indices(pc.array_sort_indices(encoded.dictionary))
+    codes: Integers = rank.take(encoded.indices).cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes
+
+
+def _modes(codes: Integers) -> Integers:
     """Which draw of each row is the first of the most frequent ones; null is a value like others."""
-    codes = pd.factorize(draws)[0].astype(np.int64)
-    rows = np.arange(len(codes)) // n_draws
-    _, inverse, counts = np.unique(
-        rows * (codes.max(initial=0) + 2) + codes + 1, return_inverse=True, return_counts=True
-    )
-    places: npt.NDArray[np.int64] = counts[inverse].reshape(-1, n_draws).argmax(axis=1)
+    keys = codes + 1 + np.arange(len(codes))[:, None] * (codes.max(initial=0) + 2)
+    _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    places: Integers = counts[inverse].reshape(codes.shape).argmax(axis=1)
     return places
 
 
-def _medians(draws: "pd.Series[Any]", n_draws: int) -> npt.NDArray[np.int64]:
+def _medians(codes: Integers) -> Integers:
     """Which draw of each row is the lower median of those that are not null; the first where all are null."""
-    codes = pd.factorize(draws, sort=True)[0].astype(np.int64).reshape(-1, n_draws)
-    n_values = (codes >= 0).sum(axis=1)
     order = np.where(codes < 0, np.iinfo(np.int64).max, codes).argsort(axis=1, kind="stable")
-    middle = np.maximum(n_values - 1, 0) // 2
-    places: npt.NDArray[np.int64] = order[np.arange(len(order)), middle]
+    middle = np.maximum((codes >= 0).sum(axis=1) - 1, 0) // 2
+    places: Integers = order[np.arange(len(order)), middle]
     return places
 
 
-def _means(draws: "pd.Series[Any]", rows: npt.NDArray[np.int64], dtype: pa.DataType) -> "pd.Series[Any]":
-    try:
-        means = draws.groupby(rows).mean()
-    except TypeError:
-        raise InputError(
-            f"agg_fn: 'mean' cannot be computed of column {draws.name!r}, which holds {dtype} values; use 'median'"
-        ) from None
-    if pa.types.is_integer(dtype):
-        means = means.round()
-    return means.astype(draws.dtype)
+def _means(draws: pa.Array, n_draws: int) -> pa.Array:
+    numbers = as_numbers(draws)
+    values = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).reshape(-1, n_draws)
+    n_valid = (~np.isnan(values)).sum(axis=1)
+    means = np.nansum(values, axis=1) / np.maximum(n_valid, 1)
+    is_whole = pa.types.is_integer(numbers.type)
+    found = pa.array(np.rint(means) if is_whole else means, mask=n_valid == 0)
+    return from_numbers(found.cast(numbers.type), draws.type)

@@ -3,14 +3,14 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from synth_engine.domain import InputError
 from synth_engine.domain.randomness import fresh_seed
-from synth_engine.estimators.aggregation import Aggregation, aggregated, automatic, check_aggregation
+from synth_engine.estimators.aggregation import Aggregation, aggregated, automatic, check_aggregation, collected
 from synth_engine.estimators.drawing import as_frame, draw_for
-from synth_engine.estimators.filling import filled
 from synth_engine.estimators.lifecycle import Lifecycle
 from synth_engine.estimators.outcomes import as_columns
 from synth_engine.estimators.tables import Features, Target, as_frame_or_table, index_of
@@ -55,15 +55,13 @@ class Answers(Lifecycle):
         given = model.given(X, names)
         is_mode = agg_fn == "mode" or (agg_fn == "auto" and automatic(model.columns[names[0]]) == "mode")
         if len(names) == 1 and is_mode and model.has_code_for_each_value(names[0]):
-            table = pa.Table.from_arrays([model.most_likely(given, names[0])], schema=model.schema_of(names))
-            predicted = as_frame(table)
+            predicted = self._as_frame({names[0]: model.most_likely(given, names[0])})
         else:
             model.check_chain(given.column_names, [name for name in model.columns if name in names])
-            draws = draw_for(self._fitted(), given, n_draws, self._drawing(random_state))
-            columns = {name: self._aggregated(draws[name], n_draws, agg_fn) for name in names}
-            predicted = pd.DataFrame(columns)
+            draws = draw_for(self._fitted(), given, n_draws, **self._drawing(random_state)).select(names)
+            predicted = self._aggregated(draws, n_draws, agg_fn)
         predicted.index = index_of(X)
-        return predicted[target or self.target_] if target is None or isinstance(target, str) else predicted
+        return predicted if target is not None and not isinstance(target, str) else predicted[names[0]]
 
     def predict_proba(self, X: Features, target: Target = None) -> pd.DataFrame:
         """Exact probabilities of all values of one or several columns, given others. Nothing is drawn.
@@ -129,7 +127,8 @@ class Answers(Lifecycle):
             random_state: Seed; None is that of the estimator or, where that is None too, a new one.
 
         Returns:
-            `X` as a frame: what was given is unchanged, and keeps its dtype unless what is filled in does not fit it.
+            `X` as a frame. What was given is unchanged; columns in which nulls were filled have the dtype that they had
+            in `fit`, all others are as they were.
 
         Raises:
             InputError: an argument that cannot be used, named in the message.
@@ -138,21 +137,36 @@ class Answers(Lifecycle):
         model = self._model()
         given, table = model.given(X), as_frame_or_table(X)
         result = table.copy() if isinstance(table, pd.DataFrame) else as_frame(table)
-        masks = {name: given[name].is_null().to_numpy() for name in given.column_names if given[name].null_count}
-        if not masks:
+        wanted = [name for name in given.column_names if given[name].null_count]
+        if not wanted:
             return result
-        rows = np.logical_or.reduce(list(masks.values()))
-        settings = {**self._drawing(random_state), "imputation": {"columns": list(masks)}}
-        draws = draw_for(self._fitted(), given.filter(rows), n_draws, settings)
-        for name, is_null in masks.items():
-            values = self._aggregated(draws[name], n_draws, "auto")
-            result[name] = filled(result[name], is_null, values[is_null[rows]])
+        is_wanted = np.logical_or.reduce([given[name].is_null().to_numpy() for name in wanted])
+        rows = given.filter(pa.array(is_wanted)).combine_chunks()
+        settings = {**self._drawing(random_state), "imputation": {"columns": wanted}}
+        draws = draw_for(self._fitted(), rows, n_draws, **settings)
+        columns = {}
+        for name in wanted:
+            values = aggregated(name, _only_chunk(draws[name]), n_draws, "auto", model.columns[name])
+            columns[name] = _with_filled(_only_chunk(given[name]), np.flatnonzero(is_wanted), values)
+        for name, column in self._as_frame(columns).items():
+            result[name] = column.set_axis(result.index)
         return result
 
-    def _aggregated(self, draws: "pd.Series[Any]", n_draws: int, agg_fn: Aggregation) -> "pd.Series[Any]":
-        encoding = self._model().columns[str(draws.name)]
-        chosen = automatic(encoding) if agg_fn == "auto" else agg_fn
-        return aggregated(draws, n_draws, chosen, encoding.dtype)
+    def _aggregated(self, draws: pa.Table, n_draws: int, agg_fn: Aggregation) -> pd.DataFrame:
+        if callable(agg_fn) or agg_fn == "list":
+            frame = as_frame(draws)
+            return pd.DataFrame({name: collected(frame[name], n_draws, agg_fn) for name in frame.columns})
+        columns = self._model().columns
+        return self._as_frame(
+            {
+                name: aggregated(name, _only_chunk(draws[name]), n_draws, agg_fn, columns[name])
+                for name in draws.column_names
+            }
+        )
+
+    def _as_frame(self, columns: dict[str, pa.Array]) -> pd.DataFrame:
+        """Columns in plain layout, with the dtypes that they had in `fit`."""
+        return as_frame(pa.table(list(columns.values()), schema=self._model().schema_of(list(columns))))
 
     def _targets(self, target: Target) -> list[str]:
         """Names of the targets, checked."""
@@ -181,3 +195,16 @@ class Answers(Lifecycle):
 def _check_count(argument: str, number: object) -> None:
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
         raise InputError(f"{argument}: expected a whole number from 1 on, found {number!r}")
+
+
+def _only_chunk(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+def _with_filled(column: pa.Array, rows: npt.NDArray[np.int64], values: pa.Array) -> pa.Array:
+    """The column with values in place of its nulls; `rows` tells which row each of the values is for."""
+    places = np.arange(len(column))
+    is_filled = column.is_null().to_numpy(zero_copy_only=False)[rows]
+    places[rows[is_filled]] = len(column) + np.flatnonzero(is_filled)
+    return pa.concat_arrays([column, values]).take(pa.array(places))

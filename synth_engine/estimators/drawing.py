@@ -1,4 +1,4 @@
-"""Rows drawn with a model, as frames with the original types."""
+"""Rows drawn with a model, and their way into pandas."""
 
 from typing import Any
 
@@ -6,28 +6,32 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from synth_engine.domain import GenerateConfig
-from synth_engine.stages.layouts import original_table
+from synth_engine.domain import GenerateConfig, RareCategoryReplacementMethod
+from synth_engine.stages.layouts import original_table, plain_table
 from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 
 
-def draw_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike | None = None) -> pd.DataFrame:
-    """All rows of a draw in memory, see `generate`."""
-    from synth_engine.stages.row_source import open_rows
+def draw_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike | None = None) -> pa.Table:
+    """All rows of a draw in memory, with their original types; see `generate`."""
+    from synth_engine.stages.row_source import open_rows  # it needs torch
 
     source = open_rows(workspace, config, seed_data)
-    return as_frame(pa.concat_tables([source.shard(shard) for shard in range(source.n_shards)]))
+    return original_table(pa.concat_tables([source.shard(shard) for shard in range(source.n_shards)]))
 
 
-def draw_for(workspace: Workspace, given: pa.Table, n_draws: int, settings: dict[str, Any]) -> pd.DataFrame:
-    """For each row that is given `n_draws` rows, next to each other."""
-    method = "SAMPLE"  # who predicts or fills in wants a value that there is
-    n_rows = given.num_rows * n_draws
-    config = GenerateConfig.of(sample_size=n_rows, rare_category_replacement_method=method, **settings)
-    if not given.num_columns:
-        return draw_rows(workspace, config)
-    return draw_rows(workspace, config, given.take(np.repeat(np.arange(given.num_rows), n_draws)))
+def draw_for(workspace: Workspace, given: pa.Table, n_draws: int, **settings: Any) -> pa.Table:
+    """For each row that is given `n_draws` rows, next to each other; in plain layout.
+
+    Rare categories are drawn as others: who predicts or fills in wants a value that there is.
+    """
+    config = GenerateConfig.of(
+        sample_size=given.num_rows * n_draws,
+        rare_category_replacement_method=RareCategoryReplacementMethod.sample,
+        **settings,
+    )
+    repeated = given.take(np.repeat(np.arange(given.num_rows), n_draws)) if given.num_columns else None
+    return plain_table(draw_rows(workspace, config, repeated)).combine_chunks()
 
 
 def as_frame(table: pa.Table) -> pd.DataFrame:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from upath import UPath
 
+from synth_engine import stages
 from synth_engine.domain import AnalyzeConfig, InputError, TrainConfig
 from synth_engine.estimators.own_workspace import OwnWorkspace
 from synth_engine.estimators.parameters import Parameters
 from synth_engine.estimators.tables import Features, with_target
-from synth_engine import stages
 from synth_engine.stages.table_input import TableLike
 from synth_engine.stages.unavailable import refuse
 from synth_engine.tabular.sizes import check_identifier

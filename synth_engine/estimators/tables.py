@@ -120,6 +120,7 @@ def _kind(dtype: pa.DataType) -> str:
         return "text"
     if pa.types.is_date(dtype) or pa.types.is_timestamp(dtype):
         return "date"
-    if pa.types.is_duration(dtype):
-        return "duration"
-    return str(dtype)
+    if pa.types.is_duration(dtype) or pa.types.is_time(dtype):
+        return "duration" if pa.types.is_duration(dtype) else "time of day"
+    is_bytes = pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype)
+    return "bytes" if is_bytes else str(dtype)

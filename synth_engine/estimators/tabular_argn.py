@@ -15,7 +15,7 @@ from synth_engine.domain import (
     RebalancingConfig,
 )
 from synth_engine.estimators.answers import Answers
-from synth_engine.estimators.drawing import draw_rows
+from synth_engine.estimators.drawing import as_frame, draw_rows
 from synth_engine.stages.table_input import TableLike
 from synth_engine.stages.unavailable import refuse
 
@@ -171,4 +171,4 @@ class TabularARGN(Answers):
             fairness=fairness,
             random_state=self._seed(random_state),
         )
-        return draw_rows(self._fitted(), config, seed_data)
+        return as_frame(draw_rows(self._fitted(), config, seed_data))

@@ -110,7 +110,7 @@ def _chain(conditionals: Conditionals, drawn: Tensor, question: Question) -> Ten
     for done, (k, allowed) in enumerate(zip(question.asked, question.allowed, strict=True)):
         codes_C = allowed.to(drawn.device)
         logits = conditionals.logits(drawn, k).index_select(1, codes_C)
-        chain = (chain.view(-1, 1) * logits.double().softmax(1)).view(n_rows, -1)
+        chain = (chain.view(-1, 1) * logits.double().softmax(1)).view(n_rows, chain.shape[1] * len(codes_C))
         if done + 1 < len(question.asked):
             further = (codes_C.int() + conditionals.offsets_K[k]).repeat(len(drawn))
             drawn = torch.cat([drawn.repeat_interleave(len(codes_C), 0), further[:, None]], dim=1)
