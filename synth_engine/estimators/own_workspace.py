@@ -21,7 +21,7 @@ class OwnWorkspace:
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="synth-engine-"))
-        self.close = weakref.finalize(self, _remove, self.path, os.getpid())
+        self.close = weakref.finalize(self, remove_if_owner, self.path, os.getpid())
 
     def forget_originals(self) -> None:
         """Remove everything that is derived from single rows; the model is left."""
@@ -40,6 +40,7 @@ class OwnWorkspace:
             path.write_bytes(data)
 
 
-def _remove(path: Path, owner: int) -> None:
+def remove_if_owner(path: Path, owner: int) -> None:
+    """Remove a folder, unless this is another process than the one with that id."""
     if os.getpid() == owner:
         shutil.rmtree(path, ignore_errors=True)

@@ -72,7 +72,7 @@ class TabularARGN(Answers):
     with the same model, arguments and seed give the same.
 
     >>> from synth_engine.demo import make_shop
-    >>> customers = make_shop(200, seed=0).customers[["country", "age"]]
+    >>> customers = make_shop(200, seed=0).customers[["country", "income"]]
     >>> with TabularARGN(max_epochs=1, random_state=0) as model:
     ...     len(model.fit(customers).log_prob(customers))
     200
