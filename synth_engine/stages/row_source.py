@@ -155,7 +155,7 @@ class RowSource:
 
     @cached_property
     def _fair_shares(self) -> Tensor:
-        """The shares of the target's codes that every group is to have: those of all rows, as far as these tell."""
+        """The shares of the target's codes that every group is to have: those that all rows have without fairness."""
         assert self.network is not None
         assert self.plan.parity is not None
         n_rows, seeds = PILOT_ROWS, self.seeds
@@ -165,12 +165,9 @@ class RowSource:
             n_rows = seeds.n_rows
         numbers = even_numbers(0, n_rows, n_rows, generator(self.seed, "generate", "pilot"))
         codes = self._draw(self.network, n_rows, seeds, numbers, "generate", "pilot codes")
-        means = self._of_target(self.network, codes, self.plan.parity).mean(0)
-        shares = self.plan.interventions.shares.get(self.plan.parity.target)
-        if shares is None:
-            return means
-        others = means.index_fill(0, torch.tensor(shares.codes), 0.0)
-        return shares.among((others / others.sum().clamp(min=1e-300))[None], torch.zeros(1, len(means)))[0]
+        size = self.network.layout.cardinalities[self.plan.parity.target]
+        counts = torch.bincount(codes[:, self.plan.parity.target], minlength=size).double()
+        return counts / counts.sum().clamp(min=1)
 
 
 def open_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike | None = None) -> RowSource:
