@@ -146,7 +146,7 @@ class DatetimeEncoding(Encoding):
         return parts | {"year": Meanings.of_values([Reserved.NULL], self.years)}
 
     def outcomes(self) -> list[Any] | None:
-        """The years."""
+        """The years, those of UTC."""
         return [None, *self.years]
 
     def ranks(self) -> Mapping[str, list[float]]:

@@ -32,7 +32,7 @@ from synth_engine.encodings.numeric import (
     nanoseconds,
     null_mask,
 )
-from synth_engine.encodings.outcomes import Range
+from synth_engine.encodings.outcomes import Range, in_python
 from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.ticks import Scale, Ticks
 from synth_engine.encodings.value_counts import Mask, ValueCounts
@@ -168,7 +168,7 @@ class NumericBinnedEncoding(Encoding):
         exact = exact_type(self.dtype)
         ends = [from_numbers(pa.array([each[i] for each in self._ranges], exact), self.dtype) for i in (1, 2)]
         last = len(self.edges) - 2
-        for place, (code, low, high) in enumerate(zip(self._codes, *(each.to_pylist() for each in ends), strict=True)):
+        for place, (code, low, high) in enumerate(zip(self._codes, *map(in_python, ends), strict=True)):
             is_one = self._ranges[place][1] == self._ranges[place][2]
             told[code] = low if is_one else Range(low, high, has_high=place == last)
         return told

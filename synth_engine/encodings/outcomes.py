@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from synth_engine.encodings.base import Encoding
 
@@ -24,5 +25,12 @@ def decoded(encoding: Encoding, codes: npt.NDArray[np.int32]) -> list[Any]:
     """Python values of codes of the first sub-column, the others being 0."""
     whole = np.zeros((len(codes), len(encoding.cardinalities)), np.int32)
     whole[:, 0] = codes
-    values: list[Any] = encoding.decode(whole, np.random.default_rng(0)).to_pylist()
-    return values
+    return in_python(encoding.decode(whole, np.random.default_rng(0)))
+
+
+def in_python(values: pa.Array) -> list[Any]:
+    """Values as Python has them; of times of day that have nanoseconds these are cut off, as Python has none."""
+    if values.type == pa.time64("ns"):
+        values = values.cast(pa.time64("us"), safe=False)
+    found: list[Any] = values.to_pylist()
+    return found
