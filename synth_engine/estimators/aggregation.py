@@ -104,9 +104,17 @@ def _medians(codes: Integers) -> Integers:
 
 def _means(draws: pa.Array, n_draws: int) -> pa.Array:
     numbers = as_numbers(draws)
-    values = numbers.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).reshape(-1, n_draws)
+    if pa.types.is_integer(numbers.type):
+        return from_numbers(_whole_means(numbers, n_draws), draws.type)
+    values = numbers.to_numpy(zero_copy_only=False).reshape(-1, n_draws)
     n_valid = (~np.isnan(values)).sum(axis=1)
     means = np.nansum(values, axis=1) / np.maximum(n_valid, 1)
-    is_whole = pa.types.is_integer(numbers.type)
-    found = pa.array(np.rint(means) if is_whole else means, mask=n_valid == 0)
-    return from_numbers(found.cast(numbers.type), draws.type)
+    return from_numbers(pa.array(means, mask=n_valid == 0), draws.type)
+
+
+def _whole_means(numbers: pa.Array, n_draws: int) -> pa.Array:
+    """Rounded, halves upwards. In Python's numbers, since sums of large ones, and their means as floats, overflow."""
+    n_valid = numbers.is_valid().to_numpy(zero_copy_only=False).reshape(-1, n_draws).sum(axis=1)
+    totals = numbers.fill_null(0).to_numpy().reshape(-1, n_draws).astype(object).sum(axis=1)
+    n = np.maximum(n_valid, 1).astype(object)
+    return pa.array((2 * totals + n) // (2 * n), numbers.type, mask=n_valid == 0)
