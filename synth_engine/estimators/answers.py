@@ -78,8 +78,8 @@ class Answers(Lifecycle):
         Returns:
             Shape (rows, outcomes); each row adds up to 1. Of categories and discrete numbers the outcomes are their
             values, of a binned number popular values and, for what lies between these, `pd.Interval`; of a date its
-            year. ``_RARE_`` and null (None) stand at the end, where they can occur. Of several targets the columns are
-            a `pd.MultiIndex` of all combinations, null being NaN there.
+            year (in UTC). ``_RARE_`` and null (None) stand at the end, where they can occur. Of several targets the
+            columns are a `pd.MultiIndex` of all combinations, null being NaN there.
 
         Raises:
             InputError: a column that has no list of outcomes, as names and coordinates have none, or another argument

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
 from sklearn.utils.validation import check_is_fitted
 
 from synth_engine import TabularARGN
@@ -70,6 +71,23 @@ def test_a_clone_is_equal_and_unfitted(rows):
     for unfitted in (other, model):
         with pytest.raises(NotFittedError):
             check_is_fitted(unfitted)
+
+
+def test_scikit_learn_cross_validates(rows, temporary):
+    by_likelihood = cross_val_score(
+        fast(max_epochs=0.1), rows, cv=2, scoring=lambda model, X, y=None: model.log_prob(X).mean()
+    )
+    assert np.isfinite(by_likelihood).all()
+    hits = cross_val_score(
+        fast(max_epochs=0.1),
+        rows[["visits"]],
+        rows["plan"],
+        cv=2,
+        scoring=lambda model, X, y: (model.predict(X) == y).mean(),
+    )
+    assert (hits > 0).all()
+    gc.collect()
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
