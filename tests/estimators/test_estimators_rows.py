@@ -220,3 +220,16 @@ def test_automatic_aggregation_suits_the_column(fitted):
     assert {name for name, kind in chosen.items() if kind == "mean"} == {"visits", "amount"}
     assert {name for name, kind in chosen.items() if kind == "median"} == {"since"}
     assert {name for name, kind in chosen.items() if kind == "mode"} == {"city", "plan", "active", "code"}
+
+
+def test_one_order_draws_what_comes_after(natural, table):
+    rows = table[["city", "plan", "visits"]]
+    assert natural.predict(rows[["city"]], ["visits", "plan"], n_draws=2).shape == (len(rows), 2)
+    assert (
+        natural.predict(rows[["city"]], "plan") == natural.predict_proba(rows[["city"]], "plan").idxmax(axis=1)
+    ).all()
+    with pytest.raises(InputError, match=r"column 'plan' is missing: .* without enable_flexible_generation"):
+        natural.predict(rows[["city"]], "visits", n_draws=2)
+    with pytest.raises(InputError, match="imputation: nulls of column 'city' cannot be filled where 'plan'"):
+        natural.impute(rows)
+    assert natural.impute(rows[["city"]])["city"].notna().all()
