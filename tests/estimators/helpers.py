@@ -10,7 +10,7 @@ from synth_engine import TabularARGN
 CITIES = ["Graz", "Linz", "Wien"]
 
 
-def make_table(n_rows: int = 300) -> pd.DataFrame:
+def make_table(n_rows: int = 900) -> pd.DataFrame:
     """Columns that depend on each other; nulls in `city`, `since` and `amount`; rows with an index of their own."""
     rng = np.random.default_rng(0)
     plan = rng.choice(["basic", "plus"], n_rows, p=[0.7, 0.3])

@@ -166,7 +166,7 @@ def test_what_was_trained_elsewhere_is_opened(rows, tmp_path):
 def test_a_pickle_works_in_another_process(rows, tmp_path, temporary):
     """Also when the first process and its workspace are gone. The second one cleans up as well."""
     with fast(max_epochs=0.1) as model:
-        model.fit(rows, pd.Series(["a", "b"] * 150, name="y"))
+        model.fit(rows, pd.Series(["a", "b"] * (len(rows) // 2), name="y"))
         data = pickle.dumps(model)
         expected = model.predict_proba(rows)
     assert list(temporary.iterdir()) == []

@@ -82,8 +82,11 @@ def test_positions_inside_bins_are_summed_over(fitted, table):
 
 @pytest.mark.parametrize("target", ["visits", "amount"])
 def test_probabilities_are_the_frequencies_of_draws(fitted, table, target):
-    """Chi-square of 4,000 draws; outcomes of which fewer than five are expected are pooled."""
-    given = table[["city", "plan"]][:1]
+    """Chi-square of 4,000 draws; outcomes of which fewer than five are expected are pooled.
+
+    The columns before the target are given, so that it is drawn next, from the very conditional that is asked for.
+    """
+    given = table[["city", "plan", "visits", "amount"]].loc[:1000, :target].drop(columns=target)
     probabilities = fitted.predict_proba(given, target).iloc[0]
     drawn = fitted.sample(seed_data=given.loc[given.index.repeat(4000)], random_state=1)[target]
     counts = np.array([_how_often(drawn, outcome, list(probabilities.index)) for outcome in probabilities.index])
