@@ -107,10 +107,10 @@ class _Stage:
 
     def time_left(self) -> str:
         """Time left at the pace so far; an upper bound for training, which mostly ends before its limit."""
-        if self.is_ended or self.completed <= 0:
+        if self.is_ended or self._done_now() <= 0:
             return ""
-        pace = (self.reported - self.started) / self.completed
-        seconds = max(0.0, self.started + pace * self.total - time.monotonic())
+        pace = (self.reported - self.started) / self._done_now()
+        seconds = max(0.0, self.reported + pace * (self.total - self.completed) - time.monotonic())
         return f"{self.limit}{_clock(seconds)} left"
 
     @property
@@ -132,6 +132,8 @@ class _Stage:
             now, best = f"{loss:.3f}", f"{self.best_loss:.3f}"
             losses.append(f"validation {now} ({'best' if now == best else f'best {best}'})")
         parts = [f"loss: {', '.join(losses)}"] if losses else []
+        if self.facts.get("continued_from"):
+            parts.append(f"goes on from {_number(self.facts['continued_from'])}")
         speed = self._rows_per_second()
         if speed:
             parts.append(f"{speed:,.0f} rows/s")
@@ -141,7 +143,11 @@ class _Stage:
         told = self.facts.get("samples_per_second")
         if told is not None or self.unit != "rows" or self.reported <= self.started:
             return told
-        return self.completed / (self.reported - self.started)
+        return self._done_now() / (self.reported - self.started)
+
+    def _done_now(self) -> float:
+        """What was done by this run; the rest was there already."""
+        return self.completed - float(self.facts.get("continued_from", 0))
 
 
 class _View(Protocol):
