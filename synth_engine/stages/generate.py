@@ -41,8 +41,8 @@ def generate(  # noqa: PLR0913
     """Generate synthetic rows with the model of a workspace.
 
     Makes ``SyntheticData``: Parquet files with the original columns, in their order and with their types. Needs only
-    the ``ModelStore`` of the workspace. A call with the settings of one that was interrupted goes on where that one was,
-    without a `random_state` with its seed. What it had drawn is kept for a day, unless a call with other settings comes.
+    the ``ModelStore`` of the workspace. A call with the settings of one that was interrupted goes on where that one
+    was, without a `random_state` with its seed; what was drawn is kept for a day, or until other rows are asked for.
 
     Args:
         ctx_data: Refused: models of tables with a context are not available yet.
