@@ -114,6 +114,11 @@ class _Stage:
         return f"{self.limit}{_clock(seconds)} left"
 
     @property
+    def continued_from(self) -> float:
+        """How much was there when this run began, done by one that was interrupted."""
+        return float(self.facts.get("continued_from", 0))
+
+    @property
     def limit(self) -> str:
         return "at most " if self.unit == "epochs" else ""
 
@@ -132,8 +137,8 @@ class _Stage:
             now, best = f"{loss:.3f}", f"{self.best_loss:.3f}"
             losses.append(f"validation {now} ({'best' if now == best else f'best {best}'})")
         parts = [f"loss: {', '.join(losses)}"] if losses else []
-        if self.facts.get("continued_from"):
-            parts.append(f"goes on from {_number(self.facts['continued_from'])}")
+        if self.continued_from:
+            parts.append(f"continues from {_number(self.continued_from)}")
         speed = self._rows_per_second()
         if speed:
             parts.append(f"{speed:,.0f} rows/s")
@@ -147,7 +152,7 @@ class _Stage:
 
     def _done_now(self) -> float:
         """What was done by this run; the rest was there already."""
-        return self.completed - float(self.facts.get("continued_from", 0))
+        return self.completed - self.continued_from
 
 
 class _View(Protocol):
@@ -205,11 +210,12 @@ class _Bars:
 
 
 class _Lines:
-    """A line when a training begins, one now and then, and one when a stage ends."""
+    """A line when a training begins or work is gone on with, one now and then, and one when a stage ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._logged: dict[str, float] = {}
+        self._begun: set[tuple[str, float]] = set()
 
     def open(self) -> None:
         pass
@@ -218,10 +224,12 @@ class _Lines:
         pass
 
     def show(self, stage: _Stage) -> None:
-        is_first = stage.name not in self._logged
+        begun = (stage.name, stage.continued_from)
+        is_news = begun not in self._begun and (bool(stage.limit) or stage.continued_from > 0)
+        self._begun.add(begun)
         last = self._logged.setdefault(stage.name, stage.started)
         is_due = time.monotonic() - last >= max(LOG_INTERVAL, LOG_SHARE * stage.elapsed())
-        if is_due or (is_first and stage.limit):
+        if is_due or is_news:
             self._print(stage)
 
     def end(self, stage: _Stage) -> None:

@@ -26,20 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     is_debug = "--debug" in (words[: words.index("--")] if "--" in words else words)
-    kept: list[str] = []
     with plain_warnings():
         try:
             code = app(words, prog_name="synth", standalone_mode=False)
             sys.stdout.flush()
-        except (KeyboardInterrupt, typer.Abort) as stop:
-            code, kept = INTERRUPTED, _notes(stop)
+        except (KeyboardInterrupt, typer.Abort):
+            code = INTERRUPTED
         except BrokenPipeError:
             _silence(sys.stdout)
             return UNEXPECTED
         except Exception as error:
             return _failed(error, is_debug)
     if code == INTERRUPTED:
-        print_line(" ".join(["Interrupted. Stages that were finished are kept.", *kept]))
+        print_line("Interrupted. Stages that were finished are kept.")
     return int(code or OK)
 
 
@@ -51,13 +50,8 @@ def _failed(error: Exception, is_debug: bool) -> int:
         hint = "" if is_debug else "; --debug shows where it comes from"
         print_line(f"unexpected {type(error).__name__}, an error in synth itself{hint}", is_error=True)
         return UNEXPECTED
-    print_line("; ".join([line, *_notes(error)]), is_error=True)
+    print_line("; ".join([line, *getattr(error, "__notes__", [])]), is_error=True)
     return USER_ERROR
-
-
-def _notes(error: BaseException) -> list[str]:
-    """What the engine has to add to an error: what it kept of the work. Typer puts an error of its own around some."""
-    return [note for each in (error, error.__cause__) for note in getattr(each, "__notes__", [])]
 
 
 def _silence(stream: TextIO) -> None:

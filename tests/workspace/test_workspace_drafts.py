@@ -20,6 +20,17 @@ ARTEFACT = Artefact.SYNTHETIC_DATA
 KEY, OTHER = b"k" * 32, b"o" * 32
 
 
+@pytest.fixture(params=["local", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """On S3 as well where it says `everywhere`."""
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/ws"
+    return str(tmp_path / "ws") if request.param == "local" else f"memory://{tmp_path}"
+
+
+everywhere = pytest.mark.parametrize("root", ["local", "memory", "s3"], indirect=True)
+
+
 def table(number: int) -> pa.Table:
     return pa.table({"number": [number] * (number + 1)})
 
@@ -58,6 +69,7 @@ def drafts_in(workspace: Workspace) -> list[str]:
     return [name for name in folder_names(workspace.root) if name.endswith(".draft")]
 
 
+@everywhere
 def test_a_draft_becomes_the_artefact_and_nothing_of_it_stays(workspace: Workspace):
     put(workspace, "old", artefact=ARTEFACT)
     draft = begin(workspace)
@@ -83,6 +95,7 @@ def test_the_manifest_is_that_of_files_written_at_once(workspace: Workspace):
     assert made.model_copy(update={"facts": {}, "inputs": {}}) == once
 
 
+@everywhere
 def test_what_a_run_left_another_one_goes_on_with(workspace: Workspace):
     left = leave(workspace, 0, 2)
     draft = begin(workspace, note="second")
@@ -185,6 +198,7 @@ def test_two_workers_that_differ_do_not_spoil_each_others_file(workspace: Worksp
     assert file_names(workspace.folder(ARTEFACT)) == ["_manifest.json", "part3"]
 
 
+@everywhere
 def test_threads_write_the_same_files(workspace: Workspace):
     draft = begin(workspace)
     with ThreadPoolExecutor(4) as threads:
@@ -193,6 +207,7 @@ def test_threads_write_the_same_files(workspace: Workspace):
     assert numbers_of(workspace) == list(range(5))
 
 
+@everywhere
 def test_a_draft_is_opened_until_it_is_published(workspace: Workspace):
     draft = begin(workspace, alone=False)
     draft.release()
