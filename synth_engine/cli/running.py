@@ -9,7 +9,7 @@ from rich.console import Console
 
 from synth_engine.cli.messages import print_line
 from synth_engine.domain import InputError
-from synth_engine.io import check_target, read_table, write_table
+from synth_engine.io import check_target, read_table, write_tables
 from synth_engine.parallel import launched
 from synth_engine.terminal import TerminalProgress
 
@@ -33,7 +33,7 @@ def run_stages(
     """
     # Here, since with them comes pandas: a second, in which help or an error could have been shown.
     from synth_engine import stages
-    from synth_engine.summary import summary_of, synthetic_table
+    from synth_engine.summary import summary_of, synthetic_parts
 
     sources = {"tgt_data": table, "ctx_data": context}
     data = {name: read_table(path) for name, path in sources.items() if path is not None}
@@ -46,7 +46,7 @@ def run_stages(
     if not is_first:
         return
     if output is not None:
-        write_table(synthetic_table(workspace), output)
+        write_tables(synthetic_parts(workspace), output)
     console = Console(highlight=False)
     if console.is_terminal:
         console.line()  # between the bars and this
