@@ -108,16 +108,23 @@ class Draft:
         """Let these files of the draft take the place of the artefact. `discard` it then."""
         data = manifest.model_dump_json(indent=1).encode()
         staged = {name: self._folder / self.id / file.staged_as(name) for name, file in files.items()}
-        if is_local(self._folder):
-            complete = local_path(self._folder / _COMPLETE)
-            complete.mkdir()
-            local.put(complete / FILE_NAME, data)
-            for name, path in staged.items():
-                os.rename(local_path(path), complete / name)
-            local.swap(local_path(self._target), complete)
-        else:
+        if not is_local(self._folder):
             storage.put(self._folder / FILE_NAME, data)
             replace_files(self._target, staged | {FILE_NAME: self._folder / FILE_NAME})
+            return
+        try:
+            self._swap(data, staged)
+        except BaseException:
+            self.take_back()
+            raise
+
+    def _swap(self, manifest: bytes, staged: dict[str, UPath]) -> None:
+        complete = local_path(self._folder / _COMPLETE)
+        complete.mkdir()
+        local.put(complete / FILE_NAME, manifest)
+        for name, path in staged.items():
+            os.rename(local_path(path), complete / name)
+        local.swap(local_path(self._target), complete)
 
     def discard(self) -> None:
         """Remove the draft, and let go of it. Never hides an exception that is on its way."""

@@ -1,5 +1,6 @@
 """Drafts: what one run has finished another one goes on with, whatever happened in between."""
 
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -257,6 +258,27 @@ def test_a_crash_at_each_copy_of_publishing_loses_no_file(monkeypatch: pytest.Mo
         publish(store, draft)
     monkeypatch.undo()
     continue_after(store, draft, is_published=steps >= 8)
+
+
+def test_publishing_that_fails_leaves_the_old_version_and_the_draft(local: Workspace, monkeypatch: pytest.MonkeyPatch):
+    put(local, "old", artefact=ARTEFACT)
+    draft = begin(local)
+    write(draft, 0, 1, 2)
+    original = os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        if target == Path(local.folder(ARTEFACT)) and source.name == "complete":
+            raise OSError(errno.EIO, "Input/output error")
+        original(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(ArtefactError, match="SyntheticData: cannot be written: Input/output error"):
+        publish(local, draft)
+    monkeypatch.undo()
+    assert set(content(local, ARTEFACT).values()) == {b"old"}
+    assert list(draft.files) == ["part0", "part1", "part2"]
+    publish(local, draft)
+    assert numbers_of(local) == [0, 1, 2]
 
 
 def continue_after(workspace: Workspace, draft: Draft, *, is_published: bool) -> None:
