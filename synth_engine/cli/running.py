@@ -20,6 +20,7 @@ def run_stages(
     *,
     table: str | None = None,
     context: str | None = None,
+    seed_data: str | None = None,
     output: str | None = None,
 ) -> None:
     """Run some of the five stages.
@@ -29,13 +30,14 @@ def run_stages(
         workspace: Where their artefacts are.
         table: What `split` reads.
         context: What it reads as the context table.
+        seed_data: What `generate` reads as columns that are given.
         output: Where the synthetic rows are written as well.
     """
     # Here, since with them comes pandas: a second, in which help or an error could have been shown.
     from synth_engine import stages
     from synth_engine.summary import summary_of, synthetic_parts
 
-    sources = {"tgt_data": table, "ctx_data": context}
+    sources = {"tgt_data": table, "ctx_data": context, "seed_data": seed_data}
     data = {name: read_table(path) for name, path in sources.items() if path is not None}
     is_first = launched()[0] == 0  # of the processes that torchrun started: the others keep quiet
     with _what_is_kept(), TerminalProgress() if is_first else nullcontext() as progress:

@@ -96,6 +96,14 @@ class Interventions:
         # where no code is left there is no probability, not even that of the likeliest
         return shares.among(self.sharpened(others).masked_fill(others == -torch.inf, 0.0), logits_BC)
 
+    def weights(self, logits_BC: Tensor, k: int, seen: Seen | None = None) -> Tensor:
+        """The same up to a factor for each row, computed in place of the logits where nothing else is asked for."""
+        if self.temperature != 1 or self.top_p < 1 or k in self.shares or self.masks:
+            return self.apply(logits_BC, k, seen)
+        if self.forbidden.get(k):
+            logits_BC.index_fill_(1, torch.tensor(self.forbidden[k], device=logits_BC.device), -torch.inf)
+        return logits_BC.sub_(logits_BC.amax(1, keepdim=True)).exp_()
+
     def restricted(self, logits_BC: Tensor, k: int, seen: Seen | None = None) -> Tensor:
         """Logits with minus infinity for codes that must not be drawn."""
         if self.forbidden.get(k):

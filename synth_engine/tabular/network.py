@@ -87,19 +87,24 @@ class TabularNetwork(nn.Module):
         first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
         if taps is not None:
             taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
-        return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator, taps), codes_BK, taps)
+        return self.heads.losses(self._refine(first_KBH, dropout_generator, taps), codes_BK, taps)
 
+    @torch.no_grad()
     def logits(self, first_BH: Tensor, k: int) -> Tensor:
-        """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost."""
-        place = self.heads.place[k]
-        return self.heads.logits(self._refine(first_BH[None], slice(place, place + 1), None)[0], k)
+        """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost.
 
-    def _refine(
-        self, first_KBH: Tensor, which: slice, generator: torch.Generator | None, taps: Taps | None = None
-    ) -> Tensor:
+        Twin of `losses`, without a gradient: so it may overwrite what it no longer needs.
+        """
+        place = self.heads.place[k]
+        hidden = first_BH.relu_()
+        for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
+            hidden = torch.addmm(bias[place, 0], hidden, weight[place]).relu_().add_(hidden)
+        return self.heads.logits(hidden, k)
+
+    def _refine(self, first_KBH: Tensor, generator: torch.Generator | None, taps: Taps | None) -> Tensor:
         hidden = dropout(first_KBH.relu_(), self.sizes.dropout, generator)
         for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
-            layer = torch.baddbmm(bias[which], hidden, weight[which])
+            layer = torch.baddbmm(bias, hidden, weight)
             if taps is not None:
                 taps.add(layer, squared_lengths(hidden) + 1, weight, bias)
             hidden = hidden + dropout(layer.relu_(), self.sizes.dropout, generator)
