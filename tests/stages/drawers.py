@@ -2,8 +2,9 @@
 
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -14,16 +15,20 @@ import torch
 
 from synth_engine import generate
 from synth_engine.stages import GenerationPlan, draw_shards, row_source
+from synth_engine.workspace import Draft, storage
 
 SHARD_ROWS = 10
+
+# What a run does of every shard, and of all at the end.
+_STEPS: tuple[tuple[Any, str], ...] = ((Draft, "write_table"), (storage, "put"), (os, "replace"), (os, "rename"))
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
 
-def generating(root: str, log: Path, **arguments: Any) -> BaseProcess:
-    """A process that generates, with these arguments of `generate`."""
-    process = CONTEXT.Process(target=_generate, args=(root, log, arguments), daemon=True)
+def generating(root: str, log: Path, dies_at: int | None = None, **arguments: Any) -> BaseProcess:
+    """A process that generates, with these arguments of `generate`; it can die when so many steps are behind it."""
+    process = CONTEXT.Process(target=_generate, args=(root, log, dies_at, arguments), daemon=True)
     process.start()
     return process
 
@@ -47,9 +52,28 @@ def draw_in_processes(plan: GenerationPlan, root: str, log: Path, shares: Sequen
         list(pool.map(_draw, [plan.model_dump_json()] * len(shares), [root] * len(shares), [log] * len(shares), shares))
 
 
-def _generate(root: str, log: Path, arguments: dict[str, Any]) -> None:
+def _generate(root: str, log: Path, dies_at: int | None, arguments: dict[str, Any]) -> None:
     _prepare(log)
+    if dies_at is not None:
+        _die_at(dies_at)
     generate(workspace_dir=root, **arguments)
+
+
+def _die_at(step: int) -> None:
+    left = step
+
+    def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+            return original(*args)
+
+        return call
+
+    for owner, name in _STEPS:
+        setattr(owner, name, counted(getattr(owner, name)))
 
 
 def _draw(plan: str, root: str, log: Path, shards: Sequence[int]) -> None:

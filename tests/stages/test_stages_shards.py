@@ -2,6 +2,7 @@
 
 import errno
 import random
+import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -93,35 +94,57 @@ def expected(root: str) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("seed", [SEED, None])
 def test_runs_that_are_killed_are_gone_on_with(root: str, tmp_path: Path, expected: dict[str, bytes], seed: int | None):
-    log, chance, n_kills = tmp_path / "log", random.Random(0), 0
-    known = None
-    for _ in range(5):
-        process = generating(root, log, sample_size=ROWS, random_state=seed)
-        wait_for_shards(log, len(shards_begun(log)) + chance.randint(1, 3), process)
+    """Killed five times in the midst of drawing, and once when the files are being put in place."""
+    log, chance = tmp_path / "log", random.Random(0)
+    records = set()
+    for dies_at in [*(chance.randint(1, 6) for _ in range(5)), 3 * len(SHARDS)]:
+        assert run(root, log, dies_at=dies_at, sample_size=ROWS, random_state=seed) != 0
+        records |= {storage.read(path / "draft.json") for path in Workspace(root).root.glob(".*.draft")}
+    assert len(records) == 1, "the same draft each time, with its seed"
+    plan = plan_of(root, seed)
+    assert plan.missing == ()
+    assert run(root, log, sample_size=ROWS, random_state=seed) == 0
+    begun = shards_begun(log)
+    assert set(begun) == set(SHARDS)
+    assert len(begun) - len(SHARDS) <= 6, "a run that is killed loses no more than the open shard"
+    assert drafts_in(root) == []
+    if seed is None:
+        made = files(root)
+        generate(workspace_dir=root, sample_size=ROWS, random_state=int.from_bytes(Workspace(root).unseal(plan.seed)))
+        assert files(root) == made != expected
+    else:
+        assert files(root) == expected
+
+
+@pytest.mark.slow
+def test_runs_that_are_killed_at_any_moment(root: str, tmp_path: Path):
+    log, chance, n_rows, n_kills = tmp_path / "log", random.Random(0), 2_000, 0
+    generate(workspace_dir=root, sample_size=n_rows, random_state=SEED)
+    expected = files(root)
+    Workspace(root).remove(Artefact.SYNTHETIC_DATA)
+    while not Workspace(root).has(Artefact.SYNTHETIC_DATA):
+        process = generating(root, log, sample_size=n_rows, random_state=SEED)
+        wait_for_shards(log, len(shards_begun(log)) + chance.randint(1, 20), process)
+        time.sleep(chance.uniform(0, 0.01))
         process.kill()
         process.join()
         n_kills += process.exitcode != 0
         process.close()
-        seeds = [storage.read(path / "draft.json") for path in Workspace(root).root.glob(".*.draft")]
-        known = known or (seeds[0] if seeds else None)
-        assert seeds in ([known], []), "the same draft each time, until it is published"
-    assert n_kills == 5, "the test is void unless each run was killed before its end"
-    plan = plan_of(root, seed)
-    assert {*plan.drawn, *plan.missing} == set(SHARDS)
-    process = generating(root, log, sample_size=ROWS, random_state=seed)
+    assert n_kills >= 3, "the test is void unless runs were killed before their end"
+    assert set(shards_begun(log)) == set(range(200))
+    assert len(shards_begun(log)) - 200 <= n_kills
+    assert files(root) == expected
+
+
+def run(root: str, log: Path, **arguments: Any) -> int | None:
+    """The exit code of a process that generates."""
+    process = generating(root, log, **arguments)
+    process.join(120)
+    code = process.exitcode
+    process.kill()
     process.join()
-    assert process.exitcode == 0
-    begun = shards_begun(log)
-    assert set(begun) == set(SHARDS)
-    assert len(begun) - len(SHARDS) <= n_kills, "a run that is killed loses no more than the open shard"
-    made = files(root)
-    assert drafts_in(root) == []
-    if seed is None:
-        seed = int.from_bytes(Workspace(root).unseal(plan.seed), "big")
-        assert made != expected
-        generate(workspace_dir=root, sample_size=ROWS, random_state=seed)
-        expected = files(root)
-    assert made == expected
+    process.close()
+    return code
 
 
 @pytest.mark.parametrize("n_processes", [1, 2, 3])
