@@ -133,7 +133,8 @@ class RecordedGradients:
         if present:
             torch._foreach_add_(present, gradients)
             return
-        kept = [torch.empty_like(gradient) for gradient in gradients]
+        # In memory as the parameters are, not as the gradients came out: fused optimisers go by memory.
+        kept = [torch.empty_like(parameter) for parameter in self._parameters]
         torch._foreach_copy_(kept, gradients)
         for parameter, gradient in zip(self._parameters, kept, strict=True):
             parameter.grad = gradient

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from synth_engine.nn.orders import natural_order
@@ -124,6 +124,33 @@ def test_nothing_that_is_given_out_is_overwritten():
     task.network.zero_grad()
     gradients.add(second, 40)
     assert all_equal(kept, before)
+
+
+class Transposed(nn.Module):
+    """Its gradient comes out column by column."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2, 3))
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor]:
+        return (torch.rand(len(rows), 3, 2, generator=generator),)
+
+    def losses(self, network: nn.Module, drawn: tuple[Tensor]) -> Tensor:
+        return (drawn[0] * network.weight.t()).sum((1, 2))
+
+
+def test_gradients_lie_in_memory_as_their_parameters_do():
+    """PyTorch's fused kernels go through both in the order of memory."""
+    ends = []
+    for record in (None, run_again):
+        task = Transposed()
+        gradients = EagerGradients(task, task) if record is None else RecordedGradients(task, task, record)
+        stepper = PlainStepper(task, task, Randomness.of_seed(0), gradients=gradients)
+        for step in range(3):
+            stepper.step(step, [torch.arange(1)], 0.1, 0.0)
+        ends.append(task.weight)
+    assert all_equal(ends[:1], ends[1:])
 
 
 def test_what_was_drawn_is_not_changed():
