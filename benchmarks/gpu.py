@@ -148,6 +148,7 @@ def waits_of(work: Callable[[int], object], device: torch.device) -> int:
     """How often a call makes the processor wait for the GPU, which should be never."""
     if device.type != "cuda":
         return 0
+    work(0)  # draws the order of an epoch
     torch.cuda.set_sync_debug_mode("warn")
     try:
         with warnings.catch_warnings(record=True) as caught:
