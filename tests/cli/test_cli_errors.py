@@ -117,6 +117,16 @@ def test_interruption(synth, monkeypatch):
     assert (result.code, result.err) == (130, "Interrupted. Stages that were finished are kept.\n")
 
 
+def test_what_was_kept_is_told(synth, monkeypatch):
+    for error, line in (
+        (KeyboardInterrupt(), "40 of 95 rows are kept.\nInterrupted. Stages that were finished are kept.\n"),
+        (InputError("it is odd"), "Error: it is odd; 40 of 95 rows are kept.\n"),
+    ):
+        error.add_note("40 of 95 rows are kept.")
+        monkeypatch.setattr(stages, "split", _raising(error))
+        assert synth("split", "people.csv").err == line
+
+
 def test_no_way_into_the_object_store(synth, monkeypatch, tmp_path):
     s3fs = pytest.importorskip("s3fs")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
