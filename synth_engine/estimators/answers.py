@@ -87,7 +87,8 @@ class Answers(Lifecycle):
         """
         model, names = self._model(), self._targets(target)
         probabilities, outcomes = model.probabilities(model.given(X, names), names)
-        return pd.DataFrame(probabilities.numpy(), columns=as_columns(outcomes, names), index=index_of(X))
+        columns = as_columns(outcomes, names)
+        return pd.DataFrame(probabilities.numpy(), columns=columns, index=index_of(X), copy=False)
 
     def log_prob(self, X: Features, n_orders: int | None = None, random_state: int | None = None) -> "pd.Series[float]":
         """Log-likelihood of every row, in nats: the lower, the less the model expects it.
