@@ -12,6 +12,8 @@ from synth_engine.tabular.interventions import UNKNOWN, Interventions
 from synth_engine.tabular.network import TabularNetwork
 
 DEFAULT_BATCH = 4096
+# As long as this share of the rows or fewer have different codes so far, each kind of row is looked at once.
+MAX_KINDS = 0.25
 
 
 @torch.no_grad()
@@ -85,8 +87,13 @@ class _Batch:
         self._place: dict[int, int] = {}
         # By sub-column: the rows that lack it, None for all of them.
         self._lacking: dict[int, Tensor | None] = {}
+        # While many rows have the same codes so far: the kind of each row, and a row of each kind.
+        self._kinds: tuple[Tensor, Tensor] | None = None
         if given is not None:
             self._take_up(given)
+        elif len(uniforms_BK):
+            nothing = torch.zeros(len(uniforms_BK), dtype=torch.long, device=uniforms_BK.device)
+            self._kinds = nothing, nothing[:1]
 
     @torch.no_grad()  # which belongs to a thread
     def drawn(self, places: Sequence[int]) -> Tensor:
@@ -115,14 +122,30 @@ class _Batch:
         uniforms = self._uniforms[:, k]
         if rows is not None:
             so_far, uniforms = so_far[rows], uniforms[rows]
-        known = Rows(self._conditionals, so_far, list(self._place))
-        weights = self._interventions.weights(known.logits(k), k, known)
-        codes = draw(weights, uniforms, self._interventions.first(k)) + self._conditionals.offsets_K[k]
+        codes = draw(self._weights(k, so_far), uniforms, self._interventions.first(k))
+        self._tell_apart(codes)
         place = self._place.setdefault(k, len(self._place))
+        with_offset = (codes + self._conditionals.offsets_K[k]).int()
         if rows is None:
-            self._in_order[:, place] = codes
+            self._in_order[:, place] = with_offset
         else:
-            self._in_order[rows, place] = codes.int()
+            self._in_order[rows, place] = with_offset
+
+    def _weights(self, k: int, so_far: Tensor) -> Tensor:
+        """What the draw of sub-column ``k`` goes by, for rows with these codes."""
+        examples = so_far if self._kinds is None else so_far[self._kinds[1]]
+        known = Rows(self._conditionals, examples, list(self._place))
+        weights = self._interventions.weights(known.logits(k), k, known)
+        return weights if self._kinds is None else weights[self._kinds[0]]
+
+    def _tell_apart(self, codes: Tensor) -> None:
+        """Rows of a kind that have different codes now are of different kinds."""
+        if self._kinds is None:
+            return
+        labels = self._kinds[0] * self._conditionals.unknown + codes  # there are no more codes than that
+        kinds, kind = torch.unique(labels, return_inverse=True)
+        example = torch.empty_like(kinds).scatter_(0, kind, torch.arange(len(kind), device=kind.device))
+        self._kinds = (kind, example) if len(kinds) <= MAX_KINDS * len(kind) else None
 
 
 class Rows:

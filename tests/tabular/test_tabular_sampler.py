@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import stats
 
+from synth_engine.tabular import sampler
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.sampler import sample
 from tests.tabular.helpers import MIXED, all_rows, counts_of, make_network, row_probabilities, seeded
@@ -92,3 +93,13 @@ def test_leaves_the_network_as_it_was():
     sample(network, 20, seeded(0))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 1.0])
+def test_rows_alike_may_be_looked_at_once(monkeypatch, share):
+    """The same rows, whether kinds of rows or all rows are looked at."""
+    network = make_network(MIXED, 0)
+    interventions = Interventions(0.8, 0.9, {4: [0]})
+    expected = sample(network, 500, seeded(0), interventions=interventions)
+    monkeypatch.setattr(sampler, "MAX_KINDS", share)
+    assert torch.equal(sample(network, 500, seeded(0), interventions=interventions), expected)
