@@ -1,6 +1,7 @@
 """Stages called too early, on inputs that changed since, on damaged artefacts, or where nobody may write."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from synth_engine.domain import ArtefactError, InputError
 from synth_engine.workspace import Artefact, Workspace
 from tests.stages.helpers import SMALL, refused
 from tests.workspace.disks import make_read_only
+from tests.workspace.helpers import tree
 
 Verb = Callable[..., None]
 OTHER = pd.DataFrame({"a": range(30), "city": list("xyz") * 10})
@@ -129,9 +131,8 @@ class BrokenOffError(Exception):
     """Raised by a callback in the middle of a stage."""
 
 
-@pytest.mark.parametrize("verb", [lambda **k: split(OTHER, n_partitions=3, **k), analyze, encode, train, generate])
-@pytest.mark.parametrize("call", [1, 2])
-def test_a_stage_that_is_broken_off_changes_nothing(ready: str, verb: Verb, call: int):
+def breaks_off(call: int) -> Callable[..., None]:
+    """A callback that raises when it is called for this time."""
     calls = 0
 
     def break_off(**_: object) -> None:
@@ -140,8 +141,30 @@ def test_a_stage_that_is_broken_off_changes_nothing(ready: str, verb: Verb, call
         if calls == call:
             raise BrokenOffError("enough")
 
+    return break_off
+
+
+@pytest.mark.parametrize("verb", [lambda **k: split(OTHER, n_partitions=3, **k), analyze, encode, train])
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_stage_that_is_broken_off_changes_nothing(ready: str, verb: Verb, call: int):
     with refused(ready, BrokenOffError, "enough"):
-        verb(workspace_dir=ready, update_progress=break_off)
+        verb(workspace_dir=ready, update_progress=breaks_off(call))
+
+
+def test_nor_does_a_generation_that_is_broken_off_before_its_first_shard(ready: str):
+    with refused(ready, BrokenOffError, "enough"):
+        generate(workspace_dir=ready, update_progress=breaks_off(1))
+
+
+def test_a_generation_that_is_broken_off_later_leaves_a_draft_beside_all_that_was_there(ready: str):
+    before = tree(Workspace(ready))
+    with pytest.raises(BrokenOffError):
+        generate(workspace_dir=ready, update_progress=breaks_off(2))
+    after = tree(Workspace(ready))
+    assert {name: after[name] for name in before} == before
+    assert all(re.match(r"/?\.SyntheticData\.[0-9a-f]{32}\.draft/", name) for name in after.keys() - before.keys())
+    generate(workspace_dir=ready)
+    assert not [name for name in tree(Workspace(ready)) if ".draft" in name]
 
 
 def test_a_column_that_analyze_refuses_leaves_the_statistics(ready: str):
