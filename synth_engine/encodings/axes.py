@@ -142,7 +142,8 @@ class _FloatAxis(Axis):
         return self.places(values) if self._is_float else super().places_of_any(values)
 
     def place(self, number: Fraction) -> int:
-        return int(_to_places(np.array([float(number)]))[0])
+        largest = Fraction(float(np.finfo(np.float64).max))
+        return int(_to_places(np.array([float(min(max(number, -largest), largest))]))[0])
 
     def up(self, places: Places) -> Places:
         return self._nearest(places, upwards=True)

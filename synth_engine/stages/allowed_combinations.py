@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.domain import CombinationsConstraint, Constraint, InputError
@@ -42,12 +41,23 @@ class AllowedCombinations:
         """Identifiers of what is given, `UNKNOWN` where nothing is, for each column; None where it is not in seeds."""
         return [self._of_column(name, ids, seeds) for name, ids in zip(self.columns, self.ids, strict=True)]
 
-    def is_possible(self, seeds: SeedData) -> npt.NDArray[np.bool_]:
-        """Which rows go with a combination that can be completed."""
-        known = [np.full(seeds.n_rows, UNKNOWN) if ids is None else ids for ids in self.known(seeds)]
-        patterns, of_row = np.unique(np.stack(known, 1), axis=0, return_inverse=True)
-        of_pattern = np.asarray(self.combinations.matches(patterns).any(1))
-        return of_pattern[of_row.reshape(-1)]
+    def check(self, seeds: SeedData | None) -> None:
+        """Raise `InputError` where nothing is left to draw: for any row, or for some that are given."""
+        n_rows, named = 1 if seeds is None else seeds.n_rows, ", ".join(map(repr, self.columns))
+        known = [np.full(n_rows, UNKNOWN) if ids is None else ids for ids in self.known(seeds)]
+        patterns, counts = np.unique(np.stack(known, 1), axis=0, return_counts=True)
+        n_impossible = int(counts[~self.combinations.matches(patterns).any(1)].sum())
+        if not n_impossible:
+            return
+        if seeds is None or not set(self.columns) & set(seeds.names):
+            raise InputError(
+                f"constraints.{self.first}: none of the combinations of {named} can be drawn: of each a value is "
+                "unknown to the model, rare or not to be shown; name others"
+            )
+        raise InputError(
+            f"seed_data: {n_impossible} row(s) go with no combination of {named} that constraints.{self.first} allows, "
+            "or whose other values can be drawn; change them, or the constraint"
+        )
 
     @staticmethod
     def _of_column(name: str, ids: Mapping[str | None, int], seeds: SeedData | None) -> Ids | None:

@@ -83,7 +83,10 @@ def as_written(text: str | None, dtype: pa.DataType) -> str | None:
 
 def _number(bound: float | str, dtype: pa.DataType, is_high: bool) -> Fraction:
     if not pa.types.is_floating(dtype):
-        return Fraction(Decimal(str(bound)))
+        exact = Decimal(str(bound))
+        if exact and abs(exact.adjusted()) > 400:  # beyond all types, and too long to be written out
+            raise OverflowError
+        return Fraction(exact)
     # a column of narrow floats does not hold 0.1, but its own nearest
     number = float(np.float64(bound).astype(dtype.to_pandas_dtype()))
     return Fraction(number)

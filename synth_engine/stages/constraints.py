@@ -97,16 +97,18 @@ class Constraints:
         orders = [OrderMask(order, self._fixed(order, seeds)) for order in self.orders]
         return [*orders, *(CombinationMask(item.combinations, item.known(seeds)) for item in self.combinations)]
 
-    def check_seeds(self, seeds: SeedData) -> None:
+    def check_seeds(self, seeds: SeedData | None) -> None:
         """Raise `InputError` for given values that break a constraint, or that leave no value to other columns."""
+        for item in self.combinations:
+            item.check(seeds)
+        if seeds is None:
+            return
         for place, constraint in enumerate(self.said):
             if set(constraint.columns) <= set(seeds.names):
                 is_given = np.all([seeds.is_given(name) for name in constraint.columns], axis=0)
                 _refuse(broken(seeds.table, constraint) & is_given, constraint.columns, place)
         for order in self.orders:
             self._check_room(order, seeds)
-        for item in self.combinations:
-            _refuse(~item.is_possible(seeds), item.columns, item.first)
 
     def check_shares(self, column: str, codes: Collection[int]) -> None:
         """Raise `InputError` where a category of a rebalanced column can be in no row at all."""

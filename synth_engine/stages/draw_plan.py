@@ -153,8 +153,7 @@ class _Wishes:
     def constraints(self) -> Constraints:
         """What every row fulfils."""
         found = Constraints.of(self.config.constraints or (), self.statistics, self.layout, self.forbidden())
-        if self.seeds is not None:
-            found.check_seeds(self.seeds)
+        found.check_seeds(self.seeds)
         if self.config.rebalancing is not None:
             shares = next(iter(self.shares().values())).probabilities
             found.check_shares(self.config.rebalancing.column, {code for code, share in shares.items() if share > 0})
