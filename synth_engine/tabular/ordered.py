@@ -140,7 +140,8 @@ class OrderedColumn:
         n_codes = list(self.axis.encoding.cardinalities.values())[depth]
         if depth == 0:
             lows, highs, is_null = self.firsts
-            return is_null | ((highs >= low[:, None]) & (lows <= high[:, None]))
+            has_values = (low <= high)[:, None]
+            return is_null | (has_values & (highs >= low[:, None]) & (lows <= high[:, None]))
         is_cut = span.is_value & ((span.low < low) | (span.high > high))
         if not is_cut.any():
             return None

@@ -168,7 +168,7 @@ def columns(draw, dtype: pa.DataType, max_rows: int = 400) -> pa.Array:
 
 
 def spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
-    """Many different values, as `elements` gives them: evenly over a range, whose size is anything from 1 to all that the type has."""
+    """Many values as `elements` gives them: evenly over a range, whose size is anything from 1 to all of the type."""
     if pa.types.is_boolean(dtype) or pa.types.is_null(dtype):
         return [None] * size
     if dtype in TEXTS:

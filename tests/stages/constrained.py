@@ -94,7 +94,7 @@ def inequalities(names: Sequence[str], rng: np.random.Generator) -> list[dict[st
 def _values(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list[Any]:
     """Popular values among many different ones, near zero or anywhere, with gaps."""
     values = spread(dtype, size, rng)
-    if not pa.types.is_floating(dtype) and rng.random() < 0.6:
+    if not pa.types.is_floating(dtype) and rng.random() < 0.8:
         low = 0 if pa.types.is_time(dtype) or pa.types.is_unsigned_integer(dtype) else -50
         values = rng.integers(low, 100, size).tolist()
     popular = rng.random(size) < rng.choice([0.0, 0.5])

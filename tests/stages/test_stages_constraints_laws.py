@@ -26,8 +26,7 @@ def outcome_of(kind: str, rng: np.random.Generator) -> int:
     try:
         rows = source(encodings, N, seed=1, **wishes).shard(0)
     except InputError as error:  # they cannot be compared, or there are no such values
-        assert str(error).startswith("constraints: ")
-        return 0
+        return 0 if str(error).startswith("constraints: ") else pytest.fail(str(error))
     assert violations(rows, said(*constraints)) == [0] * len(constraints)
 
     names = [name for name in encodings if rng.random() < 0.6] or ["c0"]
@@ -37,11 +36,11 @@ def outcome_of(kind: str, rng: np.random.Generator) -> int:
     try:
         filling = source(encodings, N, seeds, seed=4, **wishes).shard(0)
     except InputError as error:  # nulls were what kept the constraints
-        assert str(error).startswith(("seed_data: in ", "constraints: "))
-        return 1
+        return 1 if str(error).startswith(("seed_data: in ", "constraints: ")) else pytest.fail(str(error))
     assert violations(filling, said(*constraints)) == [0] * len(constraints)
     for name in names:
-        for before, after in zip(seeds[name].to_pylist(), filling[name].to_pylist(), strict=True):
+        exact = [encodings[name].canonical(table[name].combine_chunks()).to_pylist() for table in (seeds, filling)]
+        for before, after in zip(*exact, strict=True):
             assert after == before or (name in filled and before is None)
         assert name not in filled or filling[name].null_count == 0
     return 2
