@@ -7,7 +7,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from synth_engine.domain.base import Category, Config
 
@@ -22,7 +30,15 @@ def _plain(value: Any) -> Any:
 Bound = Annotated[int | float | str, BeforeValidator(_plain)]
 
 
-class InequalityConstraint(Config):
+class _Typed(Config):
+    """A constraint, which says its type also where defaults are left out, as in files of the pipeline's catalogue."""
+
+    @model_serializer(mode="wrap")
+    def _with_type(self, others: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"type": type(self).model_fields["type"].default, **others(self)}
+
+
+class InequalityConstraint(_Typed):
     """In no row is `low` above `high`, two columns of numbers or of dates; with `strict` they are not equal either.
 
     Null is neither above nor below.
@@ -45,7 +61,7 @@ class InequalityConstraint(Config):
         return self
 
 
-class RangeConstraint(Config):
+class RangeConstraint(_Typed):
     """Numbers or dates of a column lie from `low` to `high`, both included; None leaves an end open. Null may be.
 
     Dates are ISO 8601 text, in UTC where the column has a time zone; a date without a time of day is all of that day.
@@ -68,7 +84,7 @@ class RangeConstraint(Config):
         return self
 
 
-class CombinationsConstraint(Config):
+class CombinationsConstraint(_Typed):
     """Values of categorical columns occur together only as in one of `rows`; None is null."""
 
     type: Literal["combinations"] = "combinations"

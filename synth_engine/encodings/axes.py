@@ -129,7 +129,7 @@ class _FloatAxis(Axis):
     """One place for each 64-bit float: what is no float is compared as one.
 
     Args:
-        is_continuous: Whether the column can hold all floats of its width.
+        is_continuous: Whether the column can hold all floats of its width, or so many that its step does not matter.
     """
 
     is_continuous: bool
@@ -250,9 +250,9 @@ def _whole_axes(encodings: Mapping[str, Encoding]) -> dict[str, Axis]:
 def _float_axes(encodings: Mapping[str, Encoding]) -> dict[str, Axis]:
     axes: dict[str, Axis] = {}
     for name, encoding in encodings.items():
-        step, is_float = encoding.step(), pa.types.is_floating(encoding.dtype)
-        is_continuous = is_float and (step is None or _largest(encoding) / step >= _MOST_IN_FLOAT)
-        axes[name] = _FloatAxis(encoding, _scale(encoding), is_continuous)
+        scale, is_float = _scale(encoding), pa.types.is_floating(encoding.dtype)
+        is_continuous = is_float and (encoding.step() is None or not _fits_in_float(encoding, scale))
+        axes[name] = _FloatAxis(encoding, scale, is_continuous)
     return axes
 
 
@@ -267,12 +267,16 @@ def _scale(encoding: Encoding) -> Scale:
 
 def _has_room(axis: Axis) -> bool:
     """Whether places of all values are exact."""
-    step = axis.encoding.step()
     if isinstance(axis, _WholeAxis):
         largest = _largest(axis.encoding) * unit_of(axis.encoding.dtype) / axis.unit
-        return 2 * largest < _MOST_WHOLE and axis.width < _MOST_WHOLE
-    is_float = pa.types.is_floating(axis.encoding.dtype)
-    return is_float or (step is not None and _largest(axis.encoding) / step <= _MOST_IN_FLOAT)
+        return 2 * largest < _MOST_WHOLE and max(axis.width, axis.scale.multiple) < _MOST_WHOLE
+    return bool(pa.types.is_floating(axis.encoding.dtype)) or _fits_in_float(axis.encoding, axis.scale)
+
+
+def _fits_in_float(encoding: Encoding, scale: Scale) -> bool:
+    """Whether all values are whole numbers that a float holds exactly, once the point is moved."""
+    assert scale.decimals is not None
+    return bool(_largest(encoding) * 10**scale.decimals <= _MOST_IN_FLOAT) and scale.multiple <= _MOST_IN_FLOAT
 
 
 def _largest(encoding: Encoding) -> Fraction:

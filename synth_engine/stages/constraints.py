@@ -200,7 +200,8 @@ class Constraints:
         }
         spans = OrderMask(order, fixed).spans(unknown, np.arange(seeds.n_rows))
         bounds = order.bounds(spans)
-        for name, (low, high) in bounds.items():
+        for name in sorted(bounds, key=lambda name: name in fixed):
+            low, high = bounds[name]
             has_none = (low > high) & spans[name].is_value
             if has_none.any():
                 named = ", ".join(map(repr, fixed))
