@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from synth_engine.domain import CombinationsConstraint, Constraint, InputError
+from synth_engine.encodings.patterns import patterns
 from synth_engine.stages.constraint_values import as_written, texts_of
 from synth_engine.stages.modelled import categories_of
 from synth_engine.stages.seed_data import SeedData
@@ -45,8 +46,9 @@ class AllowedCombinations:
         """Raise `InputError` where nothing is left to draw: for any row, or for some that are given."""
         n_rows, named = 1 if seeds is None else seeds.n_rows, ", ".join(map(repr, self.columns))
         known = [np.full(n_rows, UNKNOWN) if ids is None else ids for ids in self.known(seeds)]
-        patterns, counts = np.unique(np.stack(known, 1), axis=0, return_counts=True)
-        n_impossible = int(counts[~self.combinations.matches(patterns).any(1)].sum())
+        different, of_row = patterns(np.stack(known, 1))
+        is_possible = np.asarray(self.combinations.matches(different).any(1))
+        n_impossible = int((~is_possible[of_row]).sum())
         if not n_impossible:
             return
         if seeds is None or not set(self.columns) & set(seeds.names):

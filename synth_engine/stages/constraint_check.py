@@ -14,6 +14,7 @@ from synth_engine.domain import CombinationsConstraint, Constraint, InequalityCo
 from synth_engine.encodings.axes import is_date, unit_of
 from synth_engine.encodings.calendar import to_units
 from synth_engine.encodings.numeric import as_numbers, null_mask
+from synth_engine.encodings.patterns import patterns
 from synth_engine.stages.constraint_values import as_written, range_of, texts_of
 from synth_engine.stages.layouts import to_plain
 
@@ -47,8 +48,12 @@ def _is_above(low: pa.Array, high: pa.Array, strict: bool) -> Mask:
     if pa.types.is_floating(low.type) or pa.types.is_floating(high.type):
         one, other = _floats(low), _floats(high)
         return ~is_null & ((one >= other) if strict else (one > other))
-    scale = max(_scale(low.type), _scale(high.type))
-    wide = pa.decimal256(76, scale)
+    wide = pa.decimal256(76, max(_scale(low.type), _scale(high.type)))
+    if any(_whole_digits(numbers.type) + wide.scale > wide.precision for numbers in (low, high)):
+        pairs = zip(low.to_pylist(), high.to_pylist(), is_null, strict=True)
+        return np.array(
+            [not null and (one >= other if strict else one > other) for one, other, null in pairs], np.bool_
+        )
     one, other = low.cast(wide), high.cast(wide)
     found = pc.greater_equal(one, other) if strict else pc.greater(one, other)
     return np.asarray(found.fill_null(False).to_numpy(zero_copy_only=False), np.bool_)
@@ -78,12 +83,12 @@ def _is_other(columns: Sequence[pa.Array], constraint: CombinationsConstraint) -
         tuple(as_written(text, dtype) for text, dtype in zip(row, types, strict=True)) for row in constraint.rows
     }
     texts, indices = zip(*(texts_of(column) for column in columns), strict=True)
-    patterns, of_row = np.unique(np.stack(indices, 1), axis=0, return_inverse=True)
+    found, of_row = patterns(np.stack(indices, 1))
     is_other = [
         tuple(of_column[place] for of_column, place in zip(texts, pattern, strict=True)) not in allowed
-        for pattern in patterns.tolist()
+        for pattern in found.tolist()
     ]
-    return np.array(is_other, np.bool_)[of_row.reshape(-1)]
+    return np.array(is_other, np.bool_)[of_row]
 
 
 def _exact(values: pa.Array) -> pa.Array:
@@ -104,6 +109,10 @@ def _floats(numbers: pa.Array) -> npt.NDArray[np.float64]:
 
 def _scale(dtype: pa.DataType) -> int:
     return int(dtype.scale) if pa.types.is_decimal(dtype) else 0
+
+
+def _whole_digits(dtype: pa.DataType) -> int:
+    return int(dtype.precision - dtype.scale) if pa.types.is_decimal(dtype) else 20
 
 
 def _limit(end: Fraction, scale: int, is_low: bool) -> pa.Scalar:

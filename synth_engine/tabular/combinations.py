@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from synth_engine.encodings.patterns import patterns
 from synth_engine.tabular.interventions import UNKNOWN, Seen
 
 Ids = npt.NDArray[np.int64]
@@ -69,11 +70,11 @@ class CombinationMask:
         if k not in self._combinations.sub_columns:
             return None
         place = list(self._combinations.sub_columns).index(k)
-        patterns, of_row = np.unique(self._known(seen), axis=0, return_inverse=True)
-        pattern, combination = self._combinations.matches(patterns).nonzero()
-        fits = np.zeros((len(patterns), len(self._combinations.is_drawn[place])), np.bool_)
+        known, of_row = patterns(self._known(seen))
+        pattern, combination = self._combinations.matches(known).nonzero()
+        fits = np.zeros((len(known), len(self._combinations.is_drawn[place])), np.bool_)
         fits[pattern, self._combinations.rows[combination, place]] = True
-        return torch.from_numpy(fits[of_row.reshape(-1)]).to(seen.index.device)
+        return torch.from_numpy(fits[of_row]).to(seen.index.device)
 
     def _known(self, seen: Seen) -> Ids:
         index = seen.index.cpu().numpy()

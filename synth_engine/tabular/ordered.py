@@ -20,6 +20,7 @@ from torch import Tensor
 
 from synth_engine.encodings.axes import BELOW, BEYOND, Axis, Places
 from synth_engine.encodings.base import Codes
+from synth_engine.encodings.patterns import patterns
 from synth_engine.tabular.interventions import UNKNOWN, Seen
 
 Mask = npt.NDArray[np.bool_]
@@ -145,10 +146,10 @@ class OrderedColumn:
         is_cut = span.is_value & ((span.low < low) | (span.high > high))
         if not is_cut.any():
             return None
-        begun, of_row = np.unique(codes_BN[is_cut], axis=0, return_inverse=True)
+        begun, of_row = patterns(codes_BN[is_cut])
         following = np.tile(np.arange(n_codes, dtype=np.int32), len(begun))[:, None]
         lows, highs, _ = self.axis.extent(np.hstack([begun.repeat(n_codes, axis=0), following]))
-        lows, highs = (ends.reshape(len(begun), n_codes)[of_row.reshape(-1)] for ends in (lows, highs))
+        lows, highs = (ends.reshape(len(begun), n_codes)[of_row] for ends in (lows, highs))
         fits = np.ones((len(codes_BN), n_codes), np.bool_)
         fits[is_cut] = (highs >= low[is_cut, None]) & (lows <= high[is_cut, None])
         return fits

@@ -43,6 +43,14 @@ def test_inequalities_equal_their_slow_twin(kind, data):
         assert broken(pa.table(columns), constraint).tolist() == wanted
 
 
+def test_decimals_that_no_type_could_hold_together():
+    table = pa.table(
+        {"a": build([10**75, 10**75, None], pa.decimal256(76, 0)), "b": build([1, None, 1], pa.decimal256(60, 30))}
+    )
+    assert broken(table, said(inequality("a", "b"))[0]).tolist() == [True, False, False]
+    assert broken(table, said(inequality("b", "a"))[0]).tolist() == [False, False, False]
+
+
 @pytest.mark.parametrize(
     ("dtype", "values", "low", "high", "wanted"),
     [
