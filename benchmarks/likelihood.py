@@ -106,7 +106,7 @@ def train_until(codes: ReferenceCodes, target: float, seed: int) -> list[dict[st
     batch_size = batch_size_for(task.n_training)
     learner = Learner(
         network,
-        PlainStepper(network, task.batch_losses, randomness),
+        PlainStepper(network, task, randomness),
         schedule_for(task.n_training, batch_size),
         WeightAverage(network, AVERAGE_DECAY),
     )

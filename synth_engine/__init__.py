@@ -3,6 +3,7 @@
 >>> from synth_engine import split, analyze, encode, train, generate
 """
 
+import importlib
 import os
 
 # Threads of torch's OpenMP wait for each other in a busy loop. Where another program wants the same core, the one that
@@ -16,19 +17,23 @@ from synth_engine import domain
 from synth_engine._version import __version__
 
 if TYPE_CHECKING:
-    from synth_engine.stages import analyze, encode, generate, split, train
+    from synth_engine.estimators import TabularARGN
+    from synth_engine.stages.analyze import analyze
+    from synth_engine.stages.encode import encode
+    from synth_engine.stages.generate import generate
+    from synth_engine.stages.split import split
+    from synth_engine.stages.train import train
 
-__all__ = ["__version__", "analyze", "domain", "encode", "generate", "split", "train"]
+__all__ = ["TabularARGN", "__version__", "analyze", "domain", "encode", "generate", "split", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    # Verbs are imported when they are asked for (PEP 562): with them comes pandas, a second in which the command line
-    # has shown its help.
+    # Verbs and estimators are imported when they are asked for (PEP 562): with them comes pandas, a second in which the
+    # command line has shown its help.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from synth_engine import stages
-
-    globals()[name] = getattr(stages, name)
+    home = importlib.import_module(f"synth_engine.{'estimators' if name == 'TabularARGN' else 'stages'}")
+    globals()[name] = getattr(home, name)
     return globals()[name]
 
 

@@ -1,6 +1,6 @@
 """What stages made, for people: where it is, what was learned, how values were protected, what may be handed over."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 import pyarrow as pa
 from rich.text import Text
@@ -14,6 +14,13 @@ def synthetic_table(workspace_dir: str) -> pa.Table:
     """All synthetic rows of a workspace, with exactly the types of the original table, also those Parquet has not."""
     reader = Workspace(workspace_dir).read(Artefact.SYNTHETIC_DATA)
     return original_table(pa.concat_tables([reader.table(name) for name in reader.parts()]))
+
+
+def synthetic_parts(workspace_dir: str) -> Iterator[pa.Table]:
+    """The same shard by shard, so that only one is in memory at a time."""
+    reader = Workspace(workspace_dir).read(Artefact.SYNTHETIC_DATA)
+    for name in reader.parts():
+        yield original_table(reader.table(name))
 
 
 def summary_of(workspace_dir: str, stages: Collection[str], output: str | None = None) -> Text:

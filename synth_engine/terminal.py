@@ -107,11 +107,16 @@ class _Stage:
 
     def time_left(self) -> str:
         """Time left at the pace so far; an upper bound for training, which mostly ends before its limit."""
-        if self.is_ended or self.completed <= 0:
+        if self.is_ended or self._done_now() <= 0:
             return ""
-        pace = (self.reported - self.started) / self.completed
-        seconds = max(0.0, self.started + pace * self.total - time.monotonic())
+        pace = (self.reported - self.started) / self._done_now()
+        seconds = max(0.0, self.reported + pace * (self.total - self.completed) - time.monotonic())
         return f"{self.limit}{_clock(seconds)} left"
+
+    @property
+    def continued_from(self) -> float:
+        """How much was there when this run began, done by one that was interrupted."""
+        return float(self.facts.get("continued_from", 0))
 
     @property
     def limit(self) -> str:
@@ -132,6 +137,8 @@ class _Stage:
             now, best = f"{loss:.3f}", f"{self.best_loss:.3f}"
             losses.append(f"validation {now} ({'best' if now == best else f'best {best}'})")
         parts = [f"loss: {', '.join(losses)}"] if losses else []
+        if self.continued_from:
+            parts.append(f"continues from {_number(self.continued_from)}")
         speed = self._rows_per_second()
         if speed:
             parts.append(f"{speed:,.0f} rows/s")
@@ -141,7 +148,11 @@ class _Stage:
         told = self.facts.get("samples_per_second")
         if told is not None or self.unit != "rows" or self.reported <= self.started:
             return told
-        return self.completed / (self.reported - self.started)
+        return self._done_now() / (self.reported - self.started)
+
+    def _done_now(self) -> float:
+        """What was done by this run; the rest was there already."""
+        return self.completed - self.continued_from
 
 
 class _View(Protocol):
@@ -199,11 +210,12 @@ class _Bars:
 
 
 class _Lines:
-    """A line when a training begins, one now and then, and one when a stage ends."""
+    """A line when a training begins or work is gone on with, one now and then, and one when a stage ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._logged: dict[str, float] = {}
+        self._begun: set[tuple[str, float]] = set()
 
     def open(self) -> None:
         pass
@@ -212,10 +224,12 @@ class _Lines:
         pass
 
     def show(self, stage: _Stage) -> None:
-        is_first = stage.name not in self._logged
+        begun = (stage.name, stage.continued_from)
+        is_news = begun not in self._begun and (bool(stage.limit) or stage.continued_from > 0)
+        self._begun.add(begun)
         last = self._logged.setdefault(stage.name, stage.started)
         is_due = time.monotonic() - last >= max(LOG_INTERVAL, LOG_SHARE * stage.elapsed())
-        if is_due or (is_first and stage.limit):
+        if is_due or is_news:
             self._print(stage)
 
     def end(self, stage: _Stage) -> None:

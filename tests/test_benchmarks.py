@@ -24,7 +24,7 @@ def test_every_module_can_be_imported():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
-    ["encodings", "gpu", "likelihood", "private_training", "run", "scale"],
+    ["encodings", "estimators", "generation", "gpu", "likelihood", "private_training", "run", "scale", "wishes"],
 )
 def test_every_command_says_what_it_does(module: str):
     command = [sys.executable, "-m", f"benchmarks.{module}", "--help"]

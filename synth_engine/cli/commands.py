@@ -7,6 +7,7 @@ import typer
 
 from synth_engine._version import __version__
 from synth_engine.cli import options as opt
+from synth_engine.cli import row_options as rows
 from synth_engine.cli.help import Command, Group, no_command
 from synth_engine.cli.running import check_output, run_stages
 from synth_engine.cli.settings import for_analyze, for_generate, for_split, for_train, given
@@ -66,10 +67,14 @@ def run(  # noqa: PLR0913, PLR0917
     batch_size: opt.TrainBatch = None,
     no_flexible_generation: opt.FixedOrder = False,
     model_state_strategy: opt.Strategy = "RESET",
-    sample_size: opt.SampleSize = None,
-    temperature: opt.Temperature = 1,
-    top_p: opt.TopP = 1,
-    rare: opt.RareMethod = "CONSTANT",
+    sample_size: rows.SampleSize = None,
+    temperature: rows.Temperature = 1,
+    top_p: rows.TopP = 1,
+    rare: rows.RareMethod = "CONSTANT",
+    rebalance: rows.Rebalance = None,
+    impute: rows.Impute = None,
+    fair: rows.Fair = None,
+    sensitive: rows.Sensitive = None,
     n_partitions: opt.Partitions = 1,
     device: opt.Device = None,
     seed: opt.RunSeed = None,
@@ -116,7 +121,18 @@ def run(  # noqa: PLR0913, PLR0917
             device=device,
             random_state=seed,
         ),
-        "generate": for_generate(sample_size, None, temperature, top_p, rare, device, seed),
+        "generate": for_generate(
+            sample_size=sample_size,
+            sampling_temperature=temperature,
+            sampling_top_p=top_p,
+            rare_category_replacement_method=rare,
+            device=device,
+            random_state=seed,
+            rebalance=rebalance,
+            impute=impute,
+            fair=fair,
+            sensitive=sensitive,
+        ),
     }
     check_output(output, table)
     run_stages(settings, workspace, table=table, output=output)
@@ -214,19 +230,36 @@ def train(  # noqa: PLR0913, PLR0917
 def generate(  # noqa: PLR0913, PLR0917
     workspace: opt.Workspace = _WORKSPACE,
     output: opt.Output = None,
-    sample_size: opt.SampleSize = None,
-    temperature: opt.Temperature = 1,
-    top_p: opt.TopP = 1,
-    rare: opt.RareMethod = "CONSTANT",
-    batch_size: opt.DrawBatch = None,
+    sample_size: rows.SampleSize = None,
+    temperature: rows.Temperature = 1,
+    top_p: rows.TopP = 1,
+    rare: rows.RareMethod = "CONSTANT",
+    batch_size: rows.DrawBatch = None,
+    seed_data: rows.SeedData = None,
+    rebalance: rows.Rebalance = None,
+    impute: rows.Impute = None,
+    fair: rows.Fair = None,
+    sensitive: rows.Sensitive = None,
     device: opt.Device = None,
     seed: opt.Seed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 5: draw synthetic rows. Needs of the workspace nothing but its folder ModelStore."""
-    settings = {"generate": for_generate(sample_size, batch_size, temperature, top_p, rare, device, seed)}
-    check_output(output)
-    run_stages(settings, workspace, output=output)
+    settings = for_generate(
+        sample_size=sample_size,
+        sampling_temperature=temperature,
+        sampling_top_p=top_p,
+        rare_category_replacement_method=rare,
+        batch_size=batch_size,
+        device=device,
+        random_state=seed,
+        rebalance=rebalance,
+        impute=impute,
+        fair=fair,
+        sensitive=sensitive,
+    )
+    check_output(output, seed_data)
+    run_stages({"generate": settings}, workspace, seed_data=seed_data, output=output)
 
 
 @app.command(cls=Command)

@@ -50,7 +50,7 @@ def _failed(error: Exception, is_debug: bool) -> int:
         hint = "" if is_debug else "; --debug shows where it comes from"
         print_line(f"unexpected {type(error).__name__}, an error in synth itself{hint}", is_error=True)
         return UNEXPECTED
-    print_line(line, is_error=True)
+    print_line("; ".join([line, *getattr(error, "__notes__", [])]), is_error=True)
     return USER_ERROR
 
 

@@ -50,12 +50,16 @@ _OPTIONS = {
     "sampling_temperature": "--temperature",
     "sampling_top_p": "--top-p",
     "rare_category_replacement_method": "--rare",
+    "seed_data": "--seed-data",
     "model": "--model",
     "device": "--device",
+    "rebalancing": "--rebalance",
+    "imputation": "--impute",
+    "fairness": "--fair",
 }
 # Words that are ordinary as well are parameters only where an error begins with them. None is one in quotes or paths.
 _PARAMETER = re.compile(
-    r"^(?P<word>model|device)(?=:)"
+    r"^(?P<word>model|device|rebalancing|imputation|fairness)(?=[:.])(?P<dot_of_word>\.)?"
     rf"|(?<![\w'\"/.-])(?P<name>{'|'.join(name for name in _OPTIONS if '_' in name)})(?![\w'\"/-])(?P<dot>\.(?=\S))?"
 )
 # click's own, or that of the copy of click inside typer
@@ -79,7 +83,7 @@ def told(error: Exception) -> str | None:
 
 def _as_option(found: re.Match[str]) -> str:
     """``--encoding age`` for ``tgt_encoding_types.age``."""
-    return _OPTIONS[found["name"] or found["word"]] + (" " if found["dot"] else "")
+    return _OPTIONS[found["name"] or found["word"]] + (" " if found["dot"] or found["dot_of_word"] else "")
 
 
 def _usage(error: Any) -> str:

@@ -6,7 +6,7 @@ import typer
 
 from synth_engine.domain import ModelEncodingType
 
-_COLUMNS, _CONTEXT, _PRIVACY, _TRAINING, _ROWS = "Columns", "Context", "Privacy", "Training", "Synthetic rows"
+_COLUMNS, _CONTEXT, _PRIVACY, _TRAINING = "Columns", "Context", "Privacy", "Training"
 _TYPES = [kind.value for kind in ModelEncodingType if kind.value.startswith(("AUTO", "TABULAR"))]
 
 Table = Annotated[
@@ -243,51 +243,5 @@ FixedOrder = Annotated[
         help="Learn one order of the columns, not all: faster, but rules out conditions on columns.",
         metavar="",
         rich_help_panel=_TRAINING,
-    ),
-]
-
-SampleSize = Annotated[
-    int | None,
-    typer.Option(
-        "--sample-size",
-        "-n",
-        help="How many. [dim]\\[default: as many as the original][/]",
-        metavar="ROWS",
-        rich_help_panel=_ROWS,
-    ),
-]
-Temperature = Annotated[
-    float,
-    typer.Option(
-        "--temperature",
-        help="Below 1 likely values become likelier, at 0 there are no others.",
-        metavar="NUMBER",
-        rich_help_panel=_ROWS,
-    ),
-]
-TopP = Annotated[
-    float,
-    typer.Option(
-        help="Draw only from the likeliest values that together have this probability.",
-        metavar="SHARE",
-        rich_help_panel=_ROWS,
-    ),
-]
-RareMethod = Annotated[
-    str,
-    typer.Option(
-        "--rare",
-        help="Rare categories become _RARE_ (CONSTANT) or other ones (SAMPLE).",
-        metavar="METHOD",
-        rich_help_panel=_ROWS,
-    ),
-]
-DrawBatch = Annotated[
-    int | None,
-    typer.Option(
-        "--batch-size",
-        help="Rows drawn at a time, which bounds the memory. [dim]\\[default: chosen][/]",
-        metavar="ROWS",
-        rich_help_panel=_ROWS,
     ),
 ]

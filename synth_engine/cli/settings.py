@@ -65,25 +65,47 @@ def given(**privacy: Any) -> Settings:
 
 
 def for_generate(
-    sample_size: int | None,
-    batch_size: int | None,
-    temperature: float,
-    top_p: float,
-    rare: str,
+    *,
     device: str | None,
-    seed: int | None,
+    rebalance: list[str] | None = None,
+    impute: list[str] | None = None,
+    fair: str | None = None,
+    sensitive: list[str] | None = None,
+    **settings: Any,
 ) -> Settings:
-    """Arguments of `generate`."""
-    settings: Settings = {
-        "sample_size": sample_size,
-        "batch_size": batch_size,
-        "sampling_temperature": temperature,
-        "sampling_top_p": top_p,
-        "rare_category_replacement_method": rare,
-        "random_state": seed,
-    }
+    """Arguments of `generate`; most have the names of the options."""
+    settings["rebalancing"] = _rebalancing(rebalance) if rebalance else None
+    settings["imputation"] = {"columns": impute} if impute else None
+    settings["fairness"] = _fairness(fair, sensitive or [])
     GenerateConfig.of(**settings)
     return settings | _device(device)
+
+
+def _rebalancing(items: list[str]) -> Settings:
+    shares: dict[str, float] = {}
+    columns: set[str] = set()
+    for item in items:
+        column, separator, rest = item.partition("=")
+        value, colon, share = rest.rpartition(":")
+        try:
+            shares[value] = float(share)
+        except ValueError:
+            separator = ""
+        if not separator or not colon:
+            raise InputError(f"--rebalance: expected COLUMN=VALUE:SHARE, found {item!r}")
+        columns.add(column)
+    if len(columns) > 1:
+        found = ", ".join(repr(column) for column in sorted(columns))
+        raise InputError(f"--rebalance: expected categories of one column, found columns {found}")
+    return {"column": columns.pop(), "probabilities": shares}
+
+
+def _fairness(target: str | None, sensitive: list[str]) -> Settings | None:
+    if target is None and not sensitive:
+        return None
+    if target is None or not sensitive:
+        raise InputError("--fair and --sensitive: expected both, found one of them; add the other or leave both out")
+    return {"target_column": target, "sensitive_columns": sensitive}
 
 
 def _device(device: str | None) -> Settings:

@@ -11,7 +11,7 @@ of one entity. An encoding to which that does not matter leaves them as they are
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -146,6 +146,13 @@ class Encoding(BaseModel, ABC):
         """What all values are multiples of, in their exact form; None where they may be any number of their type.
 
         Means something only where values have an order.
+        """
+        return None
+
+    def outcomes(self) -> list[Any] | None:
+        """What each code of the first sub-column alone tells of a value: the value, a `Range`, or None for null.
+
+        Dates are told by their year. None in place of the list: too little, as with the first letter of a name.
         """
         return None
 

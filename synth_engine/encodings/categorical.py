@@ -13,6 +13,7 @@ from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, even_ranks, has_protected_nulls
 from synth_engine.encodings.meanings import TEXT, Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
+from synth_engine.encodings.outcomes import decoded
 from synth_engine.encodings.text_form import from_text, has_text_form, is_text, to_text
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
@@ -116,6 +117,10 @@ class CategoricalEncoding(Encoding):
         rare = {RARE_TOKEN: RARE_CODE} if self.has_rare and is_text(_value_type(self.dtype)) else {}
         values = from_text(pa.array(self.categories, pa.large_string()), _value_type(self.dtype))
         return rare | {str(value): code for code, value in enumerate(values.to_pylist(), N_RESERVED)}
+
+    def outcomes(self) -> list[Any] | None:
+        """The categories, and the rare token or null."""
+        return decoded(self, np.arange(self.cardinalities["cat"], dtype=np.int32))
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Categories are ordered where the column's type says so."""

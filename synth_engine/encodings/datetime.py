@@ -158,6 +158,10 @@ class DatetimeEncoding(Encoding):
         marks = from_ms(np.array([finest, self.low, self.high]), np.zeros(3, np.int64), self.dtype)
         return Fraction(math.gcd(*marks.tolist()) or 1)
 
+    def outcomes(self) -> list[Any] | None:
+        """The years, those of UTC."""
+        return [None, *self.years]
+
     def ranks(self) -> Mapping[str, list[float]]:
         """Parts are ordered."""
         ranks = {part: even_ranks(0, size) for part, size in self.cardinalities.items()}

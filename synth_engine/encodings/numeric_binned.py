@@ -24,7 +24,16 @@ from synth_engine.encodings.bins import MAX_BINS, TickCounts, bin_edges, every_t
 from synth_engine.encodings.grid import Grid, grid
 from synth_engine.encodings.meanings import NUMBER, Meanings, Reserved
 from synth_engine.encodings.number_line import number_line
-from synth_engine.encodings.numeric import Number, accepts_number, as_numbers, from_numbers, nanoseconds, null_mask
+from synth_engine.encodings.numeric import (
+    Number,
+    accepts_number,
+    as_numbers,
+    exact_type,
+    from_numbers,
+    nanoseconds,
+    null_mask,
+)
+from synth_engine.encodings.outcomes import Range, in_python
 from synth_engine.encodings.released_numbers import release_numbers
 from synth_engine.encodings.ticks import Scale, Ticks
 from synth_engine.encodings.value_counts import Mask, ValueCounts
@@ -156,6 +165,19 @@ class NumericBinnedEncoding(Encoding):
     def step(self) -> Fraction | None:
         """The column's own step; none if it is continuous."""
         return None if self.decimals is None else self.multiple / Fraction(10) ** self.decimals
+
+    def outcomes(self) -> list[Any] | None:
+        """The numbers of atoms, and of bins that are a single number; the ranges of other bins."""
+        told: list[Any] = [None] * self.cardinalities["bin"]
+        if not self._ranges:
+            return told
+        exact = exact_type(self.dtype)
+        ends = [from_numbers(pa.array([each[i] for each in self._ranges], exact), self.dtype) for i in (1, 2)]
+        last = len(self.edges) - 2
+        for place, (code, low, high) in enumerate(zip(self._codes, *map(in_python, ends), strict=True)):
+            is_one = self._ranges[place][1] == self._ranges[place][2]
+            told[code] = low if is_one else Range(low, high, has_high=place == last)
+        return told
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Atoms and bins are ordered together, and so are positions."""

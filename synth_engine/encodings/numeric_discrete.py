@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from synth_engine.encodings.numeric import (
     nanoseconds,
     null_mask,
 )
+from synth_engine.encodings.outcomes import decoded
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import ValueProtection
 
@@ -104,6 +105,10 @@ class NumericDiscreteEncoding(Encoding):
         """What the numbers have in common; floats nothing."""
         is_continuous = pa.types.is_floating(self.dtype)
         return None if is_continuous else common_step(Fraction(number) for number in self.numbers)
+
+    def outcomes(self) -> list[Any] | None:
+        """The numbers."""
+        return decoded(self, np.arange(self.cardinalities["cat"], dtype=np.int32))
 
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""

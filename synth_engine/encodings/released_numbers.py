@@ -13,8 +13,8 @@ import pyarrow as pa
 from synth_engine.encodings.number_line import ROOT_BITS, NumberLine, numbers_at
 from synth_engine.encodings.occupancy import MAX_CUT_BITS, Cells, Occupancy, between_ends
 from synth_engine.encodings.released_values import noisy_counts
-from synth_engine.encodings.value_counts import Mask, ValueCounts
-from synth_engine.privacy import Budget
+from synth_engine.encodings.value_counts import Counts, Mask, ValueCounts
+from synth_engine.privacy import Budget, NoisyHistogram
 
 # Probability that any power of two is taken to be in use though nobody is near it, and that one of so many beside those
 # in use is: that costs less, and in small tables many people are in powers of two that hardly rise above noise.
@@ -22,6 +22,8 @@ FALSE_ROOT, FALSE_NEIGHBOUR = 0.01, 0.2
 NEIGHBOURS = 4
 # The cell at an end of a range may hold only few people, all at its edge: it is cut into so many parts at least.
 _PARTS_AT_ENDS = 4
+# The cell beside an end must have this share of that end's people, in each round: the second corrects the first.
+_BESIDE_ENDS = (0.1, 0.2)
 # Numbers that stand for all cells together; enough for the finest bins at the tails.
 _MOST_POINTS = 16_384
 
@@ -123,15 +125,32 @@ def _powers_of_two(everyone: Occupancy, line: NumberLine, budget: Budget, share:
 def _cut(occupancy: Occupancy, cells: Cells, budget: Budget, shares: Shares) -> Cells:
     """Cells cut in rounds where many are, and cut off at the ends where nobody is."""
     ends: list[slice] = []
-    for share in shares.cuts:
+    for share, beside in zip(shares.cuts, _BESIDE_ENDS, strict=True):
         worth = max(shares.worth_noise / (share * budget.epsilon), shares.worth_share * budget.records, 1.0)
         least = np.full(len(cells.counts), worth)
         for end in ends:
-            least[end] = np.minimum(worth, np.maximum(cells.counts[end] / _PARTS_AT_ENDS, 1.0))
+            least[end] = np.minimum(worth, np.maximum(cells.counts[end], 1) / _PARTS_AT_ENDS)
         cells, _, mechanism = occupancy.cut(cells, budget, share, least, shares.most_bits)
         if shares.trims:
-            cells, ends = cells.where(between_ends(cells.counts, mechanism)), [slice(1), slice(-1, None)]
+            noticed = between_ends(cells.counts, mechanism)
+            cells = cells.where(_with_neighbours(cells.counts, noticed, mechanism, beside))
+            ends = [slice(1), slice(-1, None)]
     return cells
+
+
+def _with_neighbours(counts: Counts, noticed: Mask, mechanism: NoisyHistogram, share: float) -> Mask:
+    """What was noticed, and the cells in a row beside it without which it might not have been noticed there.
+
+    People are noticed at a cell by those in the cells before it as well, or these are too few to be noticed alone.
+    Noise passes for such a cell with probability `FALSE_NEIGHBOUR` at most, far less often beside many people: it
+    must have that share of the noisy count of the cell at the end. Depends on noisy counts alone.
+    """
+    if not noticed.any():
+        return noticed
+    first, last = np.flatnonzero(noticed)[[0, -1]]
+    at_end = np.where(np.arange(len(counts)) < first, counts[first], counts[last])
+    least = np.maximum(mechanism.noise_bound(1, FALSE_NEIGHBOUR), share * at_end)
+    return _connected(noticed | (counts > least), noticed)
 
 
 def _connected(possible: Mask, certain: Mask) -> Mask:

@@ -4,6 +4,6 @@ Belongs here: reading what users have, writing what they want. Does not belong h
 """
 
 from synth_engine.io.reading import read_table
-from synth_engine.io.writing import check_target, write_table
+from synth_engine.io.writing import check_target, write_table, write_tables
 
-__all__ = ["check_target", "read_table", "write_table"]
+__all__ = ["check_target", "read_table", "write_table", "write_tables"]

@@ -1,12 +1,13 @@
-"""From a table to a file, whole or not at all."""
+"""From a table, or one that comes in parts, to a file, whole or not at all."""
 
 import lzma
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,13 +36,26 @@ def write_table(table: pa.Table, target: str | Path) -> None:
     Raises:
         InputError: the target cannot be written, or a column has a type that text cannot hold.
     """
+    write_tables([table], target)
+
+
+def write_tables(tables: Iterable[pa.Table], target: str | Path) -> None:
+    """Write tables with the same columns one after another into one file, as `write_table` does with one of them.
+
+    Args:
+        tables: At least one; no more than one is in memory at a time, if they come from a generator.
+        target: Path or URL that ends as in `read_table`.
+
+    Raises:
+        InputError: as in `write_table`.
+    """
     url = str(target)
     kind = _format(url)
     with explained(url, "written"), _replacing(url) as file:
         if kind.is_parquet:
-            pq.write_table(table, file)
+            _write_parquet(iter(tables), file)
         else:
-            _write_text(_as_text(table, url), file, kind)
+            _write_text((_as_text(table, url) for table in tables), file, kind)
 
 
 def check_target(target: str | Path) -> None:
@@ -105,15 +119,25 @@ def _is_local(fs: Any) -> bool:
     return isinstance(fs, LocalFileSystem)
 
 
-def _write_text(table: pa.Table, file: IO[bytes], kind: Format) -> None:
+def _write_parquet(tables: Iterator[pa.Table], file: IO[bytes]) -> None:
+    first = next(tables)
+    with pq.ParquetWriter(file, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+
+
+def _write_text(tables: Iterator[pa.Table], file: IO[bytes], kind: Format) -> None:
     options = pa_csv.WriteOptions(delimiter=kind.separator or ",")
+    first = next(tables)
     with ExitStack() as stack:
         sink: Any = file
         if kind.codec == "xz":
             sink = stack.enter_context(lzma.open(file, "wb"))
         elif kind.codec is not None:
             sink = stack.enter_context(pa.CompressedOutputStream(file, kind.codec))
-        pa_csv.write_csv(table, sink, options)
+        writer = stack.enter_context(pa_csv.CSVWriter(sink, first.schema, write_options=options))
+        for table in chain([first], tables):
+            writer.write_table(table)
 
 
 def _as_text(table: pa.Table, url: str) -> pa.Table:

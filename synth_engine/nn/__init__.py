@@ -7,11 +7,11 @@ Shape legend: B rows of a batch, K sub-columns, G column orders in a batch, D em
 sub-column, V codes of all sub-columns together.
 """
 
-from synth_engine.nn.dropout import dropout
+from synth_engine.nn.dropout import dropout, random_bytes
 from synth_engine.nn.embedding import CodeEmbedding
 from synth_engine.nn.heads import BucketedHeads
 from synth_engine.nn.masked import MaskedBlocks
 from synth_engine.nn.orders import precedence
 from synth_engine.nn.taps import Taps
 
-__all__ = ["BucketedHeads", "CodeEmbedding", "MaskedBlocks", "Taps", "dropout", "precedence"]
+__all__ = ["BucketedHeads", "CodeEmbedding", "MaskedBlocks", "Taps", "dropout", "precedence", "random_bytes"]

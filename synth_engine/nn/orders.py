@@ -19,7 +19,7 @@ def precedence(order_GC: Tensor, column_of_K: Tensor) -> Tensor:
     """
     n = len(column_of_K)
     inside = torch.arange(n, device=order_GC.device)
-    place_GK = order_GC[:, column_of_K] * n + inside
+    place_GK = order_GC.index_select(1, column_of_K) * n + inside
     return place_GK[:, :, None] < place_GK[:, None, :]
 
 

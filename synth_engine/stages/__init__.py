@@ -6,7 +6,19 @@ Belongs here: the order of steps, which artefact comes from which. Does not belo
 from synth_engine.stages.analyze import analyze
 from synth_engine.stages.encode import encode
 from synth_engine.stages.generate import generate
+from synth_engine.stages.generation import GenerationPlan
+from synth_engine.stages.shards import draw_shards, finish_generation, plan_generation
 from synth_engine.stages.split import split
 from synth_engine.stages.train import train
 
-__all__ = ["analyze", "encode", "generate", "split", "train"]
+__all__ = [
+    "GenerationPlan",
+    "analyze",
+    "draw_shards",
+    "encode",
+    "finish_generation",
+    "generate",
+    "plan_generation",
+    "split",
+    "train",
+]

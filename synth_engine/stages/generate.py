@@ -15,9 +15,9 @@ from synth_engine.domain import (
     RebalancingConfig,
 )
 from synth_engine.domain.progress import Progress
+from synth_engine.stages.generation import Generation
 from synth_engine.stages.table_input import TableLike
-from synth_engine.workspace import Artefact, Workspace
-from synth_engine.workspace.artefacts import part_name
+from synth_engine.workspace import Workspace
 
 if TYPE_CHECKING:  # it takes seconds to import, and only generation needs it
     import torch
@@ -44,7 +44,8 @@ def generate(  # noqa: PLR0913
     """Generate synthetic rows with the model of a workspace.
 
     Makes ``SyntheticData``: Parquet files with the original columns, in their order and with their types. Needs only
-    the ``ModelStore`` of the workspace.
+    the ``ModelStore`` of the workspace. A call with the settings of one that was interrupted goes on where that one
+    was, without a `random_state` with its seed; what was drawn is kept for a day, or until other rows are asked for.
 
     Args:
         ctx_data: Refused: models of tables with a context are not available yet.
@@ -71,7 +72,7 @@ def generate(  # noqa: PLR0913
             dicts such as ``{"type": "inequality", "low": "ordered", "high": "delivered"}``. Values that would break one
             are not drawn; given ones must keep them.
         workspace_dir: Path or fsspec URL of a workspace with a trained model.
-        update_progress: Called with the number of rows done.
+        update_progress: Called with the number of rows done; at once with those that a former call had drawn.
         random_state: Seed; None takes a new one, so that every call gives other rows.
 
     Raises:
@@ -93,14 +94,11 @@ def generate(  # noqa: PLR0913
         constraints=None if constraints is None else list(constraints),
         random_state=random_state,
     )
-    from synth_engine.stages.row_source import open_rows
-
-    workspace = Workspace(workspace_dir)
-    source = open_rows(workspace, config, seed_data)
-    progress = Progress(update_progress, "generate", total=source.n_rows, unit="rows")
-    settings = config.model_dump(mode="json")
-    with workspace.replace(Artefact.SYNTHETIC_DATA, config=settings, inputs=source.inputs) as writer:
-        for shard in range(source.n_shards):
-            rows = source.shard(shard)
-            writer.write_table(part_name(shard), rows)
-            progress.report(advance=rows.num_rows)
+    with Generation.begin(Workspace(workspace_dir), config, seed_data, alone=True) as generation:
+        progress = Progress(update_progress, "generate", total=generation.plan.n_rows, unit="rows")
+        if generation.plan.drawn:
+            rows = generation.rows_drawn()
+            progress.report(advance=rows, continued_from=rows)
+        for shard in generation.plan.missing:
+            progress.report(advance=generation.draw(shard))
+        generation.finish()

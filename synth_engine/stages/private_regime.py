@@ -193,8 +193,7 @@ class PrivateRegime:
         else:
             plan = _taken_up(privacy, resumed, wanted)
         own = replace(plan.accountant, before=() if plan.marginals is None else (plan.marginals,))
-        parameters = {name: value for name, value in plan.spend().parameters.items() if name != "steps"}
-        account = Bounded(ledger, plan.MECHANISM, own.epsilon, plan.delta, allowance_of(privacy), parameters)
+        account = Bounded(ledger, plan.MECHANISM, own.epsilon, plan.delta, allowance_of(privacy), plan.parameters)
         account.check(plan.steps)
         return cls(config, randomness, settings, plan, n_records, account)
 

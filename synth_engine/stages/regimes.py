@@ -132,7 +132,7 @@ class PlainRegime:
         task = TabularTask(network, codes[TRAINING], codes[VALIDATION], flexible=flexible)
         batch_size, micro_batches = self.settings["batch_size"], self.settings["micro_batches"]
         return Parts(
-            PlainStepper(network, task.batch_losses, self.randomness, team),
+            PlainStepper(network, task, self.randomness, team),
             ShuffledRows(task.n_training, batch_size, micro_batches, self.randomness, codes[TRAINING].device),
             schedule_for(task.n_training, batch_size * micro_batches),
             task,

@@ -190,7 +190,7 @@ def open_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike
         warnings.warn(
             f"{workspace.folder(Artefact.MODEL_DATA)}: its training was interrupted, so the best model up to then is "
             "used; run train with model_state_strategy='RESUME' to go on with it",
-            stacklevel=3,
+            stacklevel=4,
         )
     statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
     configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))

@@ -103,6 +103,16 @@ class Interventions:
         # masks may leave a row nothing but codes whose shares are zero
         return torch.where(mixed.sum(1, keepdim=True) > 0, mixed, self.sharpened(logits_BC)) if self.masks else mixed
 
+    def weights(self, logits_BC: Tensor, k: int, seen: Seen | None = None) -> Tensor:
+        """The same up to a factor for each row, computed in place of the logits where nothing else is asked for."""
+        if self.temperature != 1 or self.top_p < 1 or k in self.shares:
+            return self.apply(logits_BC, k, seen)
+        if self.masks:
+            logits_BC = self.restricted(logits_BC, k, seen)
+        elif self.forbidden.get(k):
+            logits_BC.index_fill_(1, torch.tensor(self.forbidden[k], device=logits_BC.device), -torch.inf)
+        return logits_BC.sub_(logits_BC.amax(1, keepdim=True)).exp_()
+
     def restricted(self, logits_BC: Tensor, k: int, seen: Seen | None = None) -> Tensor:
         """Logits with minus infinity for codes that must not be drawn."""
         if self.forbidden.get(k):

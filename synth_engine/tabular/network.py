@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, Taps, dropout, precedence
+from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, Taps, dropout, precedence, random_bytes
 from synth_engine.nn.taps import squared_lengths
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.sizes import Sizes
@@ -57,11 +57,21 @@ class TabularNetwork(nn.Module):
         """Let the first predictions be these frequencies of each sub-column's codes: see `marginals`."""
         self.heads.start_from(counts)
 
+    def draw_noise(self, n_rows: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """What decides over the units that are dropped for so many rows: `n_noise` tensors (K, n_rows, H)."""
+        shape = len(self.layout.cardinalities), n_rows, self.sizes.hidden
+        return tuple(random_bytes(shape, generator) for _ in range(self.n_noise))
+
+    @property
+    def n_noise(self) -> int:
+        """Layers after which units are dropped."""
+        return 1 + self.sizes.n_residual if self.sizes.dropout else 0
+
     def losses(
         self,
         codes_BK: Tensor,
         groups: Sequence[OrderGroup],
-        dropout_generator: torch.Generator | None = None,
+        noise: Sequence[Tensor] = (),
         taps: Taps | None = None,
     ) -> Tensor:
         """Cross-entropy of every code given the codes before it, in nats.
@@ -69,7 +79,7 @@ class TabularNetwork(nn.Module):
         Args:
             codes_BK: Codes of the rows.
             groups: The column orders of the rows, in the rows' order.
-            dropout_generator: Switches dropout on.
+            noise: Of `draw_noise`; without it no unit is dropped.
             taps: Told of every layer, for norms of the records' gradients.
 
         Returns:
@@ -87,20 +97,26 @@ class TabularNetwork(nn.Module):
         first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
         if taps is not None:
             taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
-        return self.heads.losses(self._refine(first_KBH, slice(None), dropout_generator, taps), codes_BK, taps)
+        return self.heads.losses(self._refine(first_KBH, noise, taps), codes_BK, taps)
 
+    @torch.no_grad()
     def logits(self, first_BH: Tensor, k: int) -> Tensor:
-        """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost."""
-        place = self.heads.place[k]
-        return self.heads.logits(self._refine(first_BH[None], slice(place, place + 1), None)[0], k)
+        """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost.
 
-    def _refine(
-        self, first_KBH: Tensor, which: slice, generator: torch.Generator | None, taps: Taps | None = None
-    ) -> Tensor:
-        hidden = dropout(first_KBH.relu_(), self.sizes.dropout, generator)
+        Twin of `losses`, without a gradient: so it may overwrite what it no longer needs.
+        """
+        place = self.heads.place[k]
+        hidden = first_BH.relu_()
         for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
-            layer = torch.baddbmm(bias[which], hidden, weight[which])
+            hidden = torch.addmm(bias[place, 0], hidden, weight[place]).relu_().add_(hidden)
+        return self.heads.logits(hidden, k)
+
+    def _refine(self, first_KBH: Tensor, noise: Sequence[Tensor], taps: Taps | None) -> Tensor:
+        drawn: Sequence[Tensor | None] = noise or [None] * (1 + self.sizes.n_residual)
+        hidden = dropout(first_KBH.relu_(), self.sizes.dropout, drawn[0])
+        for weight, bias, drops in zip(self.residual_weights, self.residual_biases, drawn[1:], strict=True):
+            layer = torch.baddbmm(bias, hidden, weight)
             if taps is not None:
                 taps.add(layer, squared_lengths(hidden) + 1, weight, bias)
-            hidden = hidden + dropout(layer.relu_(), self.sizes.dropout, generator)
+            hidden = hidden + dropout(layer.relu_(), self.sizes.dropout, drops)
         return hidden

@@ -56,7 +56,7 @@ class PrivateTabularTask:
         sizes = torch.bincount(chosen, minlength=len(orders)).tolist()
         groups = [OrderGroup(size, orders[i : i + 1]) for i, size in enumerate(sizes) if size]
         codes = self.training.index_select(0, rows[in_groups]).long()
-        return network.losses(codes, groups, generator, taps).sum(0)
+        return network.losses(codes, groups, network.draw_noise(len(codes), generator), taps).sum(0)
 
     def _choices(self, n_rows: int, generator: torch.Generator) -> Tensor:
         """For each row the number of its order: 0, the natural one, with its probability, or else one of the others."""

@@ -125,8 +125,8 @@ class _Batch:
         if rows is not None:
             so_far, uniforms, index = so_far[rows], uniforms[rows], index[rows]
         known = Rows(self._conditionals, so_far, list(self._place), index)
-        probabilities = self._interventions.apply(known.logits(k), k, known)
-        codes = draw(probabilities, uniforms, self._interventions.first(k)) + self._conditionals.offsets_K[k]
+        weights = self._interventions.weights(known.logits(k), k, known)
+        codes = draw(weights, uniforms, self._interventions.first(k)) + self._conditionals.offsets_K[k]
         place = self._place.setdefault(k, len(self._place))
         if rows is None:
             self._in_order[:, place] = codes

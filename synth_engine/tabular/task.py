@@ -1,5 +1,7 @@
 """What the training loop learns: rows of codes under a mix of column orders."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -44,18 +46,29 @@ class TabularTask:
         self._natural_share = natural_share if flexible and network.layout.n_columns > 1 else 1.0
         self._validation_seed = validation_seed
 
-    def batch_losses(self, network: nn.Module, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Negative log-likelihood of each of the rows, (B,), in nats.
+    def draw(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Codes of training rows, the orders of each of their groups, and what decides over dropped units.
+
+        Args:
+            rows: Indices of training rows.
+            generator: Source of all that is random.
+        """
+        codes = self.training.index_select(0, rows).long()
+        orders = self._draw_orders(len(codes), generator)
+        return codes, *orders, *self.network.draw_noise(len(codes), generator)
+
+    def losses(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
+        """Negative log-likelihood of each of the rows, (B,), in nats: nothing but operations on tensors.
 
         Args:
             network: The network, or a copy of it.
-            rows: Indices of training rows.
-            generator: Source of their orders and of dropout.
+            drawn: See `draw`.
         """
         assert isinstance(network, TabularNetwork)
-        codes = self.training.index_select(0, rows).long()
-        groups = self._groups(len(codes), generator)
-        return network.losses(codes, groups, generator).sum(0)
+        codes, *others = drawn
+        n_groups = len(others) - network.n_noise
+        groups = self._groups(len(codes), others[:n_groups])
+        return network.losses(codes, groups, others[n_groups:]).sum(0)
 
     @torch.no_grad()
     def validation_loss(self, network: nn.Module) -> float | None:
@@ -66,22 +79,28 @@ class TabularTask:
         generator = torch.Generator(self._validation.device).manual_seed(self._validation_seed)
         total = torch.zeros((), dtype=torch.float64, device=self._validation.device)
         for codes in self._validation.split(MAX_VALIDATION_BATCH):
-            total += network.losses(codes.long(), self._groups(len(codes), generator)).sum(dtype=torch.float64)
+            orders = self._draw_orders(len(codes), generator)
+            total += network.losses(codes.long(), self._groups(len(codes), orders)).sum(dtype=torch.float64)
         return total.item() / self.n_validation
 
-    def _groups(self, n_rows: int, generator: torch.Generator) -> list[OrderGroup]:
-        """Natural order for a share of the rows, random orders for the others."""
-        n_columns = self.network.layout.n_columns
+    def _random_part(self, n_rows: int) -> tuple[int, int]:
+        """How many rows see random orders, and how many orders these are. Follows from the number of rows alone."""
         wanted = int(n_rows * (1 - self._natural_share))
-        if wanted == 0 and self._natural_share < 1:  # in a batch of one row the orders take turns by chance
-            is_natural = torch.rand((), generator=generator, device=generator.device) < self._natural_share
-            orders = natural_order(n_columns, generator.device), random_orders(1, n_columns, generator)
-            return [OrderGroup(n_rows, torch.where(is_natural, *orders))]
         n_orders = min(max(wanted // ROWS_PER_ORDER, 1), MAX_RANDOM_ORDERS)
-        n_random = wanted // n_orders * n_orders
-        groups = []
-        if n_rows > n_random:
-            groups.append(OrderGroup(n_rows - n_random, natural_order(n_columns, generator.device)))
-        if n_random:
-            groups.append(OrderGroup(n_random, random_orders(n_orders, n_columns, generator)))
-        return groups
+        return wanted // n_orders * n_orders, n_orders
+
+    def _draw_orders(self, n_rows: int, generator: torch.Generator) -> list[Tensor]:
+        """The orders of each group of rows: the natural one for a share of the rows, random ones for the others."""
+        n_columns, (n_random, n_orders) = self.network.layout.n_columns, self._random_part(n_rows)
+        natural = natural_order(n_columns, generator.device)
+        if n_random == 0 and self._natural_share < 1:  # in a batch of one row the orders take turns by chance
+            is_natural = torch.rand((), generator=generator, device=generator.device) < self._natural_share
+            return [torch.where(is_natural, natural, random_orders(1, n_columns, generator))]
+        orders = [natural] if n_rows > n_random else []
+        return orders + ([random_orders(n_orders, n_columns, generator)] if n_random else [])
+
+    def _groups(self, n_rows: int, orders: Sequence[Tensor]) -> list[OrderGroup]:
+        """The groups that these orders were drawn for."""
+        n_random, _ = self._random_part(n_rows)
+        sizes = [size for size in (n_rows - n_random, n_random) if size]
+        return [OrderGroup(*group) for group in zip(sizes, orders, strict=True)]

@@ -1,4 +1,4 @@
-"""The one training loop, and what it is made of: learner, steppers, sampling, schedule, averaging, history.
+"""The one training loop, and what it is made of: learner, steppers, gradients, sampling, schedule, averaging, history.
 
 Belongs here: how any model of ours is optimised. Does not belong here: what a record looks like, files, columns.
 """

@@ -3,12 +3,10 @@
 Belongs here: from settings to noise and steps. Does not belong here: mechanisms, the ledger's file.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError
-from synth_engine.privacy import Spend
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
 
 # Epsilon that the marginals would cost alone, as a part of the whole. Losses add up in squares, about, which leaves the
@@ -60,25 +58,16 @@ class PrivatePlan:
         """Privacy loss of so many steps, of the marginals and of what was spent before."""
         return self.accountant.epsilon(step)
 
-    def spend(self) -> Spend:
-        """All of it as one event: apart, its parts would add up to more. No bound where there is no noise."""
-        epsilon = self.epsilon(self.steps)
-        step, is_bounded = self.accountant.step, math.isfinite(epsilon)
-        parameters: dict[str, Any] = {
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Settings of the mechanism, for the ledger. How many steps there were shows when they are paid for."""
+        return {
             "accountant": self.accountant.kind,
-            "noise_multiplier": step.noise_multiplier,
-            "sample_rate": step.sample_rate,
-            "steps": self.steps,
+            "noise_multiplier": self.noise_multiplier,
+            "sample_rate": self.sample_rate,
             "max_grad_norm": self.max_grad_norm,
             "noise_multiplier_of_marginals": None if self.marginals is None else self.marginals.noise_multiplier,
         }
-        return Spend(
-            mechanism=self.MECHANISM,
-            purpose="weights of the model",
-            epsilon=epsilon if is_bounded else None,
-            delta=self.delta if is_bounded else None,
-            parameters=parameters,
-        )
 
 
 def plan_training(

@@ -6,17 +6,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from synth_engine.training.gradients import Gradients, Losses, gradients_for
 from synth_engine.training.optimizer import AdamW
 from synth_engine.training.randomness import Randomness
 from synth_engine.training.team import Alone, Team, share
-
-
-class Losses(Protocol):
-    """The losses of records, in nats, with gradients."""
-
-    def __call__(self, network: nn.Module, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss (B,) of each of the records with these indices; what is random in it comes from the generator."""
-        ...
 
 
 class Stepper(Protocol):
@@ -48,6 +41,7 @@ class PlainStepper:
         randomness: Of the run; each micro-batch of each step has its own.
         team: Processes that share out the micro-batches.
         max_grad_norm: Norm that gradients are clipped to.
+        gradients: How they are computed; None is what suits the device.
     """
 
     def __init__(
@@ -58,8 +52,10 @@ class PlainStepper:
         team: Team | None = None,
         *,
         max_grad_norm: float = 1.0,
+        gradients: Gradients | None = None,
     ) -> None:
-        self._network, self._losses, self._randomness = network, losses, randomness
+        self._losses, self._randomness = losses, randomness
+        self._gradients = gradients or gradients_for(network, losses)
         self._team: Team = team or Alone()
         self._max_grad_norm = max_grad_norm
         self._parameters = list(network.parameters())
@@ -79,9 +75,7 @@ class PlainStepper:
         losses = [self._nothing]
         for i, rows in share(micro_batches, self._team):
             self._generator.manual_seed(self._randomness.seed("step", step, i))
-            loss = self._losses(self._network, rows, self._generator).sum() / total
-            loss.backward()
-            losses.append(loss.detach())
+            losses.append(self._gradients.add(self._losses.draw(rows, self._generator), total))
         mean = torch.stack(losses).sum()
         if self._team.size > 1:
             self._add_up(mean)

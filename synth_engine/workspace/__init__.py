@@ -4,10 +4,21 @@ Belongs here: names of files, and how they are written whole and read safely. Do
 """
 
 from synth_engine.workspace.artefacts import Artefact
+from synth_engine.workspace.drafts import Draft, DraftFile
 from synth_engine.workspace.ledger import Allowance, LedgerEntry
 from synth_engine.workspace.manifest import Manifest
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.workspace import Workspace
 from synth_engine.workspace.writer import ArtefactWriter
 
-__all__ = ["Allowance", "Artefact", "ArtefactReader", "ArtefactWriter", "LedgerEntry", "Manifest", "Workspace"]
+__all__ = [
+    "Allowance",
+    "Artefact",
+    "ArtefactReader",
+    "ArtefactWriter",
+    "Draft",
+    "DraftFile",
+    "LedgerEntry",
+    "Manifest",
+    "Workspace",
+]

@@ -8,6 +8,7 @@ import errno
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,20 @@ def update(path: Path, change: Callable[[bytes | None], bytes]) -> None:
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)
+
+
+def put(path: Path, data: bytes | memoryview) -> None:
+    """Write a file into a folder that exists: it is there whole, and outlasts a crash, once this returns."""
+    temporary = path.parent / f".{uuid.uuid4().hex}.new"
+    try:
+        temporary.write_bytes(data)
+        _flush(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _flush(path.parent)
 
 
 def check_replaceable(folder: Path) -> None:

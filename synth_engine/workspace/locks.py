@@ -20,16 +20,17 @@ class FolderLock:
     Args:
         folder: A folder that exists. Nothing is written into it.
         wait: Wait until the holder lets go; otherwise raise `BlockingIOError`.
+        shared: Others may hold it at the same time, if theirs is shared as well.
 
     Attributes:
         works: False where the file system knows no locks (some network disks); the lock is then none.
     """
 
-    def __init__(self, folder: Path, *, wait: bool = True) -> None:
+    def __init__(self, folder: Path, *, wait: bool = True, shared: bool = False) -> None:
         self.works = False
         self._descriptor = -1 if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
         try:
-            self.works = _lock(self._descriptor, wait)
+            self.works = _lock(self._descriptor, wait, shared)
         except BaseException:
             self.release()
             raise
@@ -49,11 +50,11 @@ class FolderLock:
         self.release()
 
 
-def _lock(descriptor: int, wait: bool) -> bool:
+def _lock(descriptor: int, wait: bool, shared: bool) -> bool:
     if sys.platform == "win32":
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         raise
     except OSError:

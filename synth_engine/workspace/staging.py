@@ -5,14 +5,15 @@ in between leaves an artefact that says it is incomplete.
 
 What a run that died leaves behind may be a copy of the whole original table, so the next run clears it away. On a local
 disk a staging folder is locked as long as its run lives. Elsewhere it counts as abandoned when nothing was written to
-it for `ABANDONED_AFTER` seconds.
+it for `ABANDONED_AFTER` seconds. So does a draft (`synth_engine.workspace.drafts`) on any disk: it is there to outlive
+its run.
 """
 
 import errno
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from upath import UPath
 
@@ -22,7 +23,7 @@ from synth_engine.workspace.manifest import FILE_NAME
 from synth_engine.workspace.storage import is_local, local_path
 
 ABANDONED_AFTER = 24 * 3600
-_STAGED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.staging")
+_STAGED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.(?P<kind>staging|draft)")
 
 
 class Staging:
@@ -52,7 +53,8 @@ class Staging:
         if is_local(self._target):
             local.swap(local_path(self._target), local_path(self.folder))
         else:
-            _move_files(self._target, self.folder)
+            staged = storage.file_names(self.folder)
+            replace_files(self._target, {name: self.folder / name for name in staged})
 
     def discard(self) -> None:
         """Remove what is left of the folder. Never hides an exception that is on its way."""
@@ -63,14 +65,20 @@ class Staging:
                 self._lock.release()
 
 
-def _move_files(folder: UPath, staging: UPath) -> None:
+def replace_files(folder: UPath, staged: Mapping[str, UPath]) -> None:
+    """Let staged files take the place of those in a folder of an object store.
+
+    Args:
+        folder: Where they go.
+        staged: Where they are, by the names that they get; with a manifest.
+    """
     fs = folder.fs
-    new, old = set(storage.file_names(staging)), set(storage.file_names(folder))
+    old = set(storage.file_names(folder))
     # Stale files go before the manifest comes: who reads the folder without it must not see them beside the new ones.
-    for name in sorted(old - new | old & {FILE_NAME}, key=lambda name: name != FILE_NAME):
+    for name in sorted(old - staged.keys() | old & {FILE_NAME}, key=lambda name: name != FILE_NAME):
         fs.rm_file((folder / name).path)
-    for name in sorted(new, key=lambda name: (name == FILE_NAME, name)):
-        fs.cp_file((staging / name).path, (folder / name).path)
+    for name in sorted(staged, key=lambda name: (name == FILE_NAME, name)):
+        fs.cp_file(staged[name].path, (folder / name).path)
 
 
 def recover(folder: UPath) -> None:
@@ -95,14 +103,13 @@ def sweep(folders: Iterable[UPath]) -> None:
 
 def _sweep_staged(parent: UPath, ours: set[str]) -> None:
     for name in storage.folder_names(parent):
-        staged = _STAGED.fullmatch(name)
-        if staged is not None and staged["name"] in ours and _is_abandoned(parent / name):
+        found = _STAGED.fullmatch(name)
+        if found is not None and found["name"] in ours and _is_abandoned(parent / name, found["kind"] == "draft"):
             storage.remove_or_warn(parent / name)
 
 
-def _is_abandoned(staging: UPath) -> bool:
-    locked = local.is_locked(local_path(staging)) if is_local(staging) else None
-    if locked is not None:
-        return not locked
-    modified = storage.last_modified(staging)
-    return modified is not None and time.time() - modified > ABANDONED_AFTER
+def _is_abandoned(folder: UPath, is_draft: bool) -> bool:
+    locked = local.is_locked(local_path(folder)) if is_local(folder) else None
+    if locked is None or (is_draft and not locked):
+        return storage.is_untouched_since(folder, time.time() - ABANDONED_AFTER)
+    return not locked

@@ -4,6 +4,7 @@ Belongs here: single files and folders. Does not belong here: artefacts, manifes
 No function takes a pattern: a ``*`` or ``[`` in a path is a character like any other.
 """
 
+import errno
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,15 @@ def explained(place: UPath, action: str) -> Iterator[None]:
         raise ArtefactError(f"{place}: cannot be {action}: {_reason(error)}{advice}") from error
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that there is no more room."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def _is_of_storage(error: Exception) -> bool:
     library = type(error).__module__.partition(".")[0]
     if library == "pyarrow":  # its errors are about the data
@@ -108,34 +118,51 @@ def update(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
         path.fs.pipe_file(path.path, change(read(path)))
 
 
+def put(path: UPath, data: bytes | memoryview) -> None:
+    """Write a file into a folder that exists, as a whole."""
+    if is_local(path):
+        local.put(local_path(path), data)
+    else:
+        path.fs.pipe_file(path.path, bytes(data))
+
+
 def file_names(folder: UPath) -> list[str]:
     """Names of the files directly in a folder; empty where there is no such folder."""
-    return [name for name, kind in _entries(folder) if kind == "file"]
+    return list(file_sizes(folder))
+
+
+def file_sizes(folder: UPath) -> dict[str, int]:
+    """Sizes in bytes of the files directly in a folder, by name; empty where there is no such folder."""
+    return {name: size for name, kind, size in _entries(folder) if kind == "file"}
 
 
 def folder_names(folder: UPath) -> list[str]:
     """Names of the folders directly in a folder; empty where there is no such folder."""
-    return [name for name, kind in _entries(folder) if kind == "directory"]
+    return [name for name, kind, _ in _entries(folder) if kind == "directory"]
 
 
-def _entries(folder: UPath) -> list[tuple[str, str]]:
+def _entries(folder: UPath) -> list[tuple[str, str, int]]:
     folder.fs.invalidate_cache(folder.path)
     try:
         entries = folder.fs.ls(folder.path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    split = [(entry["name"].rstrip("/").rpartition("/"), entry["type"]) for entry in entries]
+    split = [(entry["name"].rstrip("/").rpartition("/"), entry["type"], entry.get("size") or 0) for entry in entries]
     # A store may list the folder itself as an empty object, and a file as the only entry of itself.
     here = folder.path.strip("/")
-    return sorted((name, kind) for (parent, _, name), kind in split if parent.strip("/") == here)
+    return sorted((name, kind, size) for (parent, _, name), kind, size in split if parent.strip("/") == here)
 
 
-def last_modified(folder: UPath) -> float | None:
-    """When the newest file of a folder was written, in seconds since 1970; None where nothing tells."""
-    times = [local_path(folder).stat().st_mtime] if is_local(folder) else []
+def is_untouched_since(folder: UPath, moment: float) -> bool:
+    """Whether nothing below a folder was written after a moment, in seconds since 1970; False where nothing tells."""
+    folder.fs.invalidate_cache(folder.path)
+    if is_local(folder) and local_path(folder).stat().st_mtime > moment:
+        return False
+    names = sorted(folder.fs.find(folder.path), reverse=True)  # the last ones are mostly the newest
     with suppress(FileNotFoundError, NotImplementedError):
-        times += [folder.fs.modified((folder / name).path).timestamp() for name in file_names(folder)]
-    return max(times, default=None)
+        is_old = all(folder.fs.modified(name).timestamp() <= moment for name in names)
+        return is_old and (bool(names) or is_local(folder))
+    return False
 
 
 def remove(path: UPath) -> None:

@@ -12,16 +12,18 @@ from upath import UPath
 
 from synth_engine._version import __version__
 from synth_engine.domain import ArtefactError
-from synth_engine.workspace import sealing, storage
+from synth_engine.workspace import drafts, sealing, storage
 from synth_engine.workspace import staging as stagings
 from synth_engine.workspace.artefacts import Artefact
+from synth_engine.workspace.drafts import Draft, DraftFile
 from synth_engine.workspace.ledger import Ledger
-from synth_engine.workspace.manifest import FILE_NAME, Manifest, sealed
+from synth_engine.workspace.manifest import FILE_NAME, Manifest, digest_of, sealed
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.staging import Staging
 from synth_engine.workspace.writer import ArtefactWriter
 
 SEED = "random_state"
+DRAFT = "draft"  # the fact of a manifest that tells of which draft an artefact was made
 _KEY_FILE = "OriginalData/hash-key"
 Inputs = Mapping[Artefact, Manifest | ArtefactWriter]
 
@@ -93,12 +95,72 @@ class Workspace:
         try:
             writer = ArtefactWriter(folder, staging.folder, key)
             yield writer
-            made = _manifest_of(artefact, writer, self.recorded(config), inputs or {})
+            digests = {source.folder: made.digest for source, made in (inputs or {}).items()}
+            made = Manifest(
+                **_provenance(artefact, self.recorded(config), digests),
+                digest=writer.digest,
+                row_counts=writer.row_counts,
+                facts=writer.facts,
+                files=writer.files,
+            )
             with storage.explained(folder, "written"):
                 (staging.folder / FILE_NAME).write_bytes(made.model_dump_json(indent=1).encode())
                 staging.publish([*writer.files, FILE_NAME])
         finally:
             staging.discard()
+
+    def begin_draft(self, artefact: Artefact, key: bytes, *, note: str, alone: bool) -> Draft:
+        """Go on with a draft of an artefact that a former run left, or begin one; release it in the end.
+
+        Args:
+            artefact: Which one.
+            key: Stands for all that the files depend on; see `keyed`.
+            note: What to remember with a draft that is begun. Everybody can read it.
+            alone: Work on it as the only one. If another process does so, a separate draft is begun.
+        """
+        folder = self.folder(artefact)
+        with storage.explained(folder, "written"):
+            stagings.sweep(self.folder(each) for each in Artefact)
+            return drafts.begin(folder, key[:16].hex(), note, is_over=self._published(artefact), alone=alone)
+
+    def open_draft(self, artefact: Artefact, key: str, draft_id: str, *, alone: bool) -> Draft | None:
+        """Work on a draft that was begun before; None if it has been published or cleared away. Waits for its turn."""
+        with storage.explained(self.folder(artefact), "written"):
+            return drafts.open_again(self.folder(artefact), key, draft_id, alone=alone)
+
+    def is_published(self, artefact: Artefact, draft_id: str) -> bool:
+        """Whether the artefact that is there was made of this draft."""
+        return self._published(artefact) == draft_id
+
+    def publish(
+        self,
+        artefact: Artefact,
+        draft: Draft,
+        files: dict[str, DraftFile],
+        *,
+        config: dict[str, Any],
+        inputs: dict[str, str],
+    ) -> None:
+        """Let files of a draft take the place of the artefact, and remove the draft.
+
+        Args:
+            artefact: Which one.
+            draft: Where they are.
+            files: All that the artefact will consist of.
+            config: Settings to record, as `recorded` gives them.
+            inputs: Digest of each artefact that it is made from, by folder.
+        """
+        entries = {name: file.entry for name, file in files.items()}
+        with storage.explained(self.folder(artefact), "written"):
+            manifest = Manifest(
+                **_provenance(artefact, config, inputs),
+                digest=digest_of(entries, self._hash_key()),
+                row_counts={name: file.rows for name, file in files.items()},
+                facts={DRAFT: draft.id},
+                files=entries,
+            )
+            draft.publish(manifest, files)
+        draft.discard()
 
     def recorded(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as a manifest records them: the seed sealed, so that it can be compared but not read.
@@ -126,6 +188,13 @@ class Workspace:
         """Remove an artefact, if it is there."""
         with storage.explained(self.folder(artefact), "removed"):
             storage.remove(self.folder(artefact))
+
+    def _published(self, artefact: Artefact) -> str | None:
+        try:
+            made = self._find_manifest(artefact)
+        except ArtefactError:  # damaged, and about to be replaced
+            return None
+        return None if made is None else made.facts.get(DRAFT)
 
     def _find_manifest(self, artefact: Artefact) -> Manifest | None:
         path = self.folder(artefact) / FILE_NAME
@@ -156,15 +225,11 @@ class Workspace:
         return key
 
 
-def _manifest_of(artefact: Artefact, writer: ArtefactWriter, config: dict[str, Any], inputs: Inputs) -> Manifest:
-    return Manifest(
-        artefact=artefact.folder,
-        stage=artefact.made_by,
-        engine_version=__version__,
-        digest=writer.digest,
-        inputs={source.folder: made.digest for source, made in inputs.items()},
-        config=config,
-        row_counts=writer.row_counts,
-        facts=writer.facts,
-        files=writer.files,
-    )
+def _provenance(artefact: Artefact, config: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:
+    return {
+        "artefact": artefact.folder,
+        "stage": artefact.made_by,
+        "engine_version": __version__,
+        "inputs": inputs,
+        "config": config,
+    }

@@ -37,6 +37,13 @@ from synth_engine.domain import InputError
         ("run people.csv --temperature -1", "--temperature: Input should be greater than or equal to 0"),
         ("run people.csv --top-p 0", "--top-p: Input should be greater than 0"),
         ("run people.csv --rare NONE", "--rare: Input should be 'CONSTANT' or 'SAMPLE'"),
+        ("generate --rebalance sex", "--rebalance: expected COLUMN=VALUE:SHARE, found 'sex'"),
+        ("generate --rebalance sex=f:many", "--rebalance: expected COLUMN=VALUE:SHARE, found 'sex=f:many'"),
+        ("generate --rebalance a=1:0.5 --rebalance b=1:0.5", "--rebalance: expected categories of one column, found"),
+        ("generate --rebalance sex=f:1.5", "--rebalance probabilities.f: Input should be less than or equal to 1"),
+        ("generate --fair sex", "--fair and --sensitive: expected both, found one of them"),
+        ("generate --sensitive sex", "--fair and --sensitive: expected both, found one of them"),
+        ("generate --seed-data none.csv", "none.csv: cannot be read: there is no such file or folder"),
         ("run people.csv --seed -1", "--seed: Input should be greater than or equal to 0"),
         ("run people.csv -o out.xls", "out.xls: expected the name of a file that ends in .csv"),
         ("run people.csv -o people.csv", "--output: expected another file than the original table, found people.csv"),
@@ -108,6 +115,16 @@ def test_interruption(synth, monkeypatch):
     monkeypatch.setattr(stages, "split", _raising(KeyboardInterrupt()))
     result = synth("split", "people.csv")
     assert (result.code, result.err) == (130, "Interrupted. Stages that were finished are kept.\n")
+
+
+def test_what_was_kept_is_told(synth, monkeypatch):
+    for error, line in (
+        (KeyboardInterrupt(), "40 of 95 rows are kept.\nInterrupted. Stages that were finished are kept.\n"),
+        (InputError("it is odd"), "Error: it is odd; 40 of 95 rows are kept.\n"),
+    ):
+        error.add_note("40 of 95 rows are kept.")
+        monkeypatch.setattr(stages, "split", _raising(error))
+        assert synth("split", "people.csv").err == line
 
 
 def test_no_way_into_the_object_store(synth, monkeypatch, tmp_path):

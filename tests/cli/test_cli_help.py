@@ -31,7 +31,7 @@ def test_help_without_a_command_lists_the_commands(synth):
 def test_options_are_in_groups_with_their_defaults(synth):
     text = synth("run", "--help").out
     groups = re.findall(r"^╭─ ([\w ]+?) ─", text, re.MULTILINE)
-    assert groups == ["Arguments", "Options", "Columns", "Context", "Privacy", "Training", "Synthetic rows"]
+    assert groups == ["Arguments", "Options", "Columns", "Context", "Privacy", "Training", "Synthetic rows", "Wishes"]
     words = " ".join(re.sub("[│─]", " ", text).split())
     for default in ("engine-ws", "0.8", "100", "14400", "MOSTLY_AI/Medium", "CONSTANT", "as many as the original"):
         assert f"[default: {default}]" in words
@@ -40,7 +40,7 @@ def test_options_are_in_groups_with_their_defaults(synth):
 def test_every_option_of_a_stage_is_one_of_run_as_well(synth):
     options = {command: set(re.findall(r"--[a-z][a-z-]+", synth(command, "--help").out)) for command in COMMANDS}
     of_stages = set().union(*(options[stage] for stage in COMMANDS[1:-1]))
-    assert of_stages - options["run"] == {"--gradient-accumulation-steps"}
+    assert of_stages - options["run"] == {"--gradient-accumulation-steps", "--seed-data"}
 
 
 def test_version(synth):

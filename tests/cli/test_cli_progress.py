@@ -121,6 +121,35 @@ def test_log_of_a_short_run(clock):
     ]
 
 
+def continued(progress: TerminalProgress, wait) -> None:
+    """What is reported of rows of which most were there already."""
+    progress(total=1_000_000, completed=0, message={"stage": "generate", "unit": "rows"})
+    message = {"stage": "generate", "unit": "rows", "continued_from": 800_000}
+    progress(total=1_000_000, completed=800_000, message=message)
+    for completed in (900_000, 1_000_000):
+        wait(10)
+        progress(total=1_000_000, completed=completed, message={"stage": "generate", "unit": "rows"})
+
+
+def test_log_of_work_that_is_gone_on_with(clock):
+    """Pace and time left are those of this run."""
+    log = io.StringIO()
+    with TerminalProgress(Console(file=log)) as progress:
+        continued(progress, clock)
+    assert log.getvalue().splitlines() == [
+        "generate: 800,000 of 1,000,000 rows, continues from 800,000, 0.0 s",
+        "generate: 900,000 of 1,000,000 rows, continues from 800,000; 10,000 rows/s, 10.0 s, 0:10 left",
+        "generate: 1,000,000 rows, continues from 800,000; 10,000 rows/s, 20.0 s",
+    ]
+
+
+def test_bars_of_work_that_is_gone_on_with(clock):
+    screen = Screen()
+    with TerminalProgress(Console(file=screen, force_terminal=True, width=80)) as progress:
+        continued(progress, clock)
+    assert screen.lines()[1].strip() == "continues from 800,000; 10,000 rows/s"
+
+
 def test_log_of_a_long_run_has_few_lines_and_its_last_epoch(clock):
     log = io.StringIO()
     with TerminalProgress(Console(file=log)) as progress:

@@ -173,3 +173,20 @@ def test_warnings_of_the_engine_are_one_line_and_others_are_none(synth, monkeypa
     assert synth("split", "people.csv").err.splitlines()[0] == "Warning: something is left over"
     monkeypatch.setitem(warned.__globals__, "__name__", "library")
     assert "left over" not in synth("split", "people.csv").err
+
+
+def test_what_is_wanted_of_the_rows(synth):
+    assert synth("run", "people.csv", "--primary-key", "key", "--max-epochs", 1).code == 0
+    pd.DataFrame({"sex": ["m"] * 5 + ["x"] * 5, "age": [30] * 5 + [None] * 5}).to_csv("seeds.csv", index=False)
+    words = ["--seed-data", "seeds.csv", "--impute", "age"]
+    assert synth("generate", *words, "-o", "out.csv").code == 0
+    out = pd.read_csv("out.csv")
+    assert out["sex"].tolist() == ["m"] * 5 + ["x"] * 5
+    assert out["age"].tolist()[:5] == [30] * 5
+    assert not out["age"].isna().any()
+    sex = pd.read_csv("people.csv")["sex"].iloc[0]
+    assert synth("generate", "-n", 40, "--rebalance", f"sex={sex}:0.75", "-o", "out.csv").code == 0
+    assert (pd.read_csv("out.csv")["sex"] == sex).sum() == 30
+    result = synth("generate", "--fair", "sex", "--sensitive", "nobody")
+    assert result.code == 2
+    assert "--fair: column 'nobody' is not in the original table" in result.err

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from synth_engine.domain import RareCategoryReplacementMethod
-from synth_engine.encodings import AnyEncoding, Encoding, draws_nulls
+from synth_engine.encodings import AnyEncoding, Encoding, draws_nulls, null_codes
 from tests.encodings.columns import FITTERS, TYPES, accepted, columns, fit, reserved
 
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
@@ -138,6 +138,39 @@ def test_whether_null_can_be_drawn_is_known_beforehand(by, data):
         drawn = np.column_stack([rng(1).choice(codes, 500) for codes in allowed]).astype(np.int32)
         assert draws_nulls(encoding, method) or not is_null(encoding.decode(drawn, rng())).any()
         assert draws_nulls(encoding, method) >= encoding.has_nulls
+
+
+@by_encoding
+@settings(max_examples=20)
+@given(data=st.data())
+def test_without_the_codes_of_null_no_value_is_null(by, data):
+    _, encoding = fitted(data, by)
+    for method in RareCategoryReplacementMethod:
+        never, nulls = encoding.never_drawn(method), null_codes(encoding, method)
+        assert set(nulls) == set(encoding.cardinalities)
+        assert any(nulls.values()) == draws_nulls(encoding, method)
+        allowed = [
+            sorted(set(range(size)) - set(never.get(part, [])) - set(nulls[part]))
+            for part, size in encoding.cardinalities.items()
+        ]
+        if all(allowed):  # else there is no value to show
+            drawn = np.column_stack([rng(1).choice(codes, 300) for codes in allowed]).astype(np.int32)
+            assert not is_null(encoding.decode(drawn, rng())).any()
+
+
+@by_encoding
+@settings(max_examples=20)
+@given(data=st.data())
+def test_named_codes_are_those_of_single_values(by, data):
+    _, encoding = fitted(data, by)
+    named = encoding.named_codes()
+    if not named:
+        return
+    assert len(encoding.cardinalities) == 1
+    assert len(set(named.values())) == len(named)
+    codes = np.array(list(named.values()), np.int32).reshape(-1, 1)
+    values = encoding.decode(codes, rng())
+    assert [str(value) for value in values.to_pylist()] == list(named)
 
 
 @by_encoding

@@ -153,14 +153,17 @@ def test_dates_keep_their_range_and_precision(values, dtype, parts):
 
 @pytest.mark.parametrize("dtype", [pa.decimal128(20, 4), pa.decimal128(38, 18), pa.decimal256(60, 2)])
 def test_decimals_keep_their_digits(dtype):
-    """Nobody is beyond 1,000, and people at an end are cut off only as far as noise could hide them, twice."""
+    """Nobody is beyond 1,000, and people at an end are cut off only as far as noise could hide them, twice.
+
+    In these draws no more than fifty are, which is less than can be promised; the seed is fixed.
+    """
     n_people, epsilon = 5_000, 2.0
     cents = rng(1).integers(0, 10**5, n_people)
     column = pa.array([Decimal(int(number)) / 100 for number in cents], dtype)
     encoding = fit_private(fitter(Kind.TABULAR_NUMERIC_DIGIT), column, epsilon=epsilon, records=n_people)
     assert encoding.decimals == 2
-    assert encoding.low >= 0
-    assert encoding.high < 1_024
+    assert 0 <= encoding.low < 10
+    assert 990 < encoding.high < 1_024
     share = RANGES_ONLY.cuts[0]
     assert share == RANGES_ONLY.cuts[1]
     # In a dozen parts of cells there are enough, and before these there are fewer than a hundred parts.

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from synth_engine.domain import InputError
-from synth_engine.io import check_target, read_table, write_table, writing
+from synth_engine.io import check_target, read_table, write_table, write_tables, writing
 
 TABLE = pa.table({"a": [1, None], "b": ["x", None]})
 
@@ -58,16 +58,41 @@ def test_failure_leaves_the_old_file(tmp_path, name, monkeypatch):
     write_table(TABLE, tmp_path / name)
     before = (tmp_path / name).read_bytes()
 
-    def full(_table, file, *_options):
+    def full(file, *_schema, **_options):
         file.write(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(writing.pq, "write_table", full)
-    monkeypatch.setattr(writing.pa_csv, "write_csv", full)
+    monkeypatch.setattr(writing.pq, "ParquetWriter", full)
+    monkeypatch.setattr(writing.pa_csv, "CSVWriter", full)
     with pytest.raises(InputError, match="cannot be written: no space left on device"):
         write_table(TABLE.slice(1), tmp_path / name)
     assert (tmp_path / name).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv.gz", "t.csv.xz", "t.parquet"])
+@pytest.mark.parametrize("sizes", [[0], [3], [2, 3], [0, 1, 0]])
+def test_parts_are_written_as_one_table(tmp_path, name, sizes):
+    schema = pa.schema({"a": pa.int64(), "b": pa.dictionary(pa.int32(), pa.string())})
+    parts = [pa.table({"a": range(size), "b": [f"{size}"] * size}, schema=schema) for size in sizes]
+    write_tables((part for part in parts), tmp_path / name)
+    write_table(pa.concat_tables(parts), tmp_path / f"whole-{name}")
+    found, whole = read_table(tmp_path / name), read_table(tmp_path / f"whole-{name}")
+    assert found.schema == whole.schema
+    assert found.to_pylist() == whole.to_pylist()
+    assert found.num_rows == sum(sizes)
+
+
+def test_no_more_than_one_part_is_asked_for_at_a_time(tmp_path):
+    sizes = []
+
+    def parts():
+        for i in range(3):
+            sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()) // 100_000)
+            yield pa.table({"a": [f"{i}" * 100_000]})
+
+    write_tables(parts(), tmp_path / "t.csv")
+    assert sizes == [0, 1, 2]
 
 
 def test_permissions_and_links_stay(tmp_path):

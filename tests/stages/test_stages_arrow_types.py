@@ -1,6 +1,7 @@
 """Every Arrow type comes back exactly, or is refused by name; and `docs/types.md` tells the truth about each."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from tests.stages.arrow_types import COLUMNS, REFUSED, N, with_nulls
 from tests.stages.helpers import fit
 
 ROOT = Path(__file__).resolve().parents[2]
+# Types without a value.
+NULLS = pa.dictionary(pa.int8(), pa.null())
 by_column = pytest.mark.parametrize("column", COLUMNS, ids=lambda column: str(column.type))
 
 
@@ -58,6 +61,29 @@ def test_values_come_back(root: str):
             assert set(map(str, made)) <= set(map(str, seen)), field
         if len({str(value) for value in seen}) <= 3:
             assert len({str(value) for value in made}) > 1 or pa.types.is_null(field.type), field
+
+
+def test_seeds_of_every_type_come_back_as_they_are(root: str, tmp_path: Path):
+    folder = str(shutil.copytree(root, tmp_path / "ws"))
+    generate(workspace_dir=folder, seed_data=make_table(), random_state=1)
+    twin = synthetic_table(folder)
+    assert twin.schema.equals(make_table().schema)
+    for field in twin.schema:
+        assert twin[field.name].to_pylist() == make_table()[field.name].to_pylist(), field
+
+
+def test_gaps_of_every_type_are_filled(root: str, tmp_path: Path):
+    folder = str(shutil.copytree(root, tmp_path / "ws"))
+    seeds = make_table()
+    seeds = seeds.select([name for name in seeds.column_names if seeds[name].type not in (pa.null(), NULLS)])
+    generate(workspace_dir=folder, seed_data=seeds, imputation={"columns": seeds.column_names}, random_state=1)
+    twin = synthetic_table(folder)
+    for name in seeds.column_names:
+        made, given = twin[name].to_pylist(), seeds[name].to_pylist()
+        assert None not in made, name
+        assert [value for value, was in zip(made, given, strict=True) if was is not None] == [
+            value for value in given if value is not None
+        ]
 
 
 def test_files_have_the_types_that_parquet_has(root: str):

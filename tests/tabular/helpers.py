@@ -129,7 +129,7 @@ def train_on(
     randomness = Randomness.of_seed(seed)
     learner = Learner(
         network,
-        PlainStepper(network, task.batch_losses, randomness),
+        PlainStepper(network, task, randomness),
         Schedule(peak=5e-3, warmup_steps=20),
         WeightAverage(network, 0.99),
     )

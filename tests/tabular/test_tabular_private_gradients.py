@@ -25,7 +25,7 @@ GROUPS = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, m
 def losses_of(
     network: TabularNetwork, codes: Tensor, groups: list[OrderGroup], seed: int, taps: Taps | None = None
 ) -> Tensor:
-    return network.losses(codes, groups, seeded(seed), taps).sum(0)
+    return network.losses(codes, groups, network.draw_noise(len(codes), seeded(seed)), taps).sum(0)
 
 
 def gradients_one_by_one(network: TabularNetwork, losses: Tensor) -> list[dict[str, Tensor]]:

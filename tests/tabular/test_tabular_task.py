@@ -22,15 +22,19 @@ class Recorder(TabularNetwork):
         super().__init__(make_layout(columns), sizes)
         self.asked: list[list[OrderGroup]] = []
 
-    def losses(self, codes_BK: Tensor, groups, dropout_generator=None) -> Tensor:
+    def losses(self, codes_BK: Tensor, groups, noise=()) -> Tensor:
         self.asked.append(list(groups))
-        return super().losses(codes_BK, groups, dropout_generator)
+        return super().losses(codes_BK, groups, noise)
 
 
 def make_task(network: TabularNetwork, *, n=3001, n_validation=50, flexible=True, seed=0) -> TabularTask:
     columns = [list(column.cardinalities.values()) for column in network.layout.columns]
     training, validation = random_codes(columns, n, seed), random_codes(columns, n_validation, seed + 1)
     return TabularTask(network, training.int(), validation.int(), flexible=flexible)
+
+
+def batch_losses(task: TabularTask, network: TabularNetwork, rows: Tensor, generator: torch.Generator) -> Tensor:
+    return task.losses(network, task.draw(rows, generator))
 
 
 def is_natural(order: Tensor) -> bool:
@@ -46,7 +50,7 @@ def natural_rows(groups: list[OrderGroup]) -> int:
 @pytest.mark.parametrize("n_rows", SIZES)
 def test_groups_cover_the_batch_in_equal_parts(n_rows):
     network = Recorder()
-    make_task(network).batch_losses(network, torch.arange(n_rows), seeded(0))
+    batch_losses(make_task(network), network, torch.arange(n_rows), seeded(0))
     (groups,) = network.asked
     assert sum(group.n_rows for group in groups) == n_rows
     for group in groups:
@@ -58,7 +62,7 @@ def test_groups_cover_the_batch_in_equal_parts(n_rows):
 @pytest.mark.parametrize("n_rows", SIZES[1:])
 def test_the_natural_order_has_its_share_and_the_rest_few_orders(n_rows):
     network = Recorder()
-    make_task(network).batch_losses(network, torch.arange(n_rows), seeded(0))
+    batch_losses(make_task(network), network, torch.arange(n_rows), seeded(0))
     ((natural, random),) = network.asked
     assert natural_rows([natural, random]) == natural.n_rows
     n_orders = len(random.order_GC)
@@ -75,7 +79,7 @@ def test_single_rows_take_turns(seed):
     n = 1000
     generator = seeded(seed)
     for _ in range(n):
-        task.batch_losses(network, torch.tensor([0]), generator)
+        batch_losses(task, network, torch.tensor([0]), generator)
     assert all(len(groups) == 1 and groups[0].order_GC.shape == (1, len(MIXED)) for groups in network.asked)
     share = NATURAL_SHARE + (1 - NATURAL_SHARE) / math.factorial(len(MIXED))
     found = sum(natural_rows(groups) for groups in network.asked)
@@ -87,7 +91,7 @@ def test_single_rows_take_turns(seed):
 def test_only_the_natural_order_where_no_other_is_wanted(columns, flexible, n_rows):
     network = Recorder(columns)
     task = make_task(network, flexible=flexible)
-    task.batch_losses(network, torch.arange(n_rows), seeded(0))
+    batch_losses(task, network, torch.arange(n_rows), seeded(0))
     task.validation_loss(network)
     for groups in network.asked:
         assert len(groups) == 1
@@ -99,7 +103,7 @@ def test_losses_are_sums_over_the_columns_in_the_order_of_each_row(n_rows):
     network = Recorder()
     task = make_task(network)
     rows = torch.randperm(3001, generator=seeded(5))[:n_rows]
-    found = task.batch_losses(network, rows, seeded(0))
+    found = batch_losses(task, network, rows, seeded(0))
     codes, ((*groups,),) = random_codes(MIXED, 3001, 0)[rows], network.asked
     orders = [order for group in groups for order in group.order_GC for _ in range(group.n_rows // len(group.order_GC))]
     slow = [
@@ -114,7 +118,7 @@ def test_training_drops_units_and_validation_does_not():
     task = make_task(network, flexible=False)
     rows = torch.arange(200)
     generator = seeded(0)
-    first, second = (task.batch_losses(network, rows, generator) for _ in range(2))
+    first, second = (batch_losses(task, network, rows, generator) for _ in range(2))
     assert not torch.equal(first, second)
     codes = random_codes(MIXED, 50, 1)
     wanted = losses_of(network, codes, range(len(MIXED))).sum(1).mean().item()
@@ -126,9 +130,9 @@ def test_validation_loss_is_the_same_every_time(n_validation):
     network = make_network(MIXED, 0, Sizes(embedding=3, hidden=8, dropout=0.5))
     task = make_task(network, n_validation=n_validation)
     first = task.validation_loss(network)
-    task.batch_losses(network, torch.arange(70), seeded(0)).sum().backward()
+    batch_losses(task, network, torch.arange(70), seeded(0)).sum().backward()
     again = make_task(network, n_validation=n_validation)
-    again.batch_losses(network, torch.arange(9), seeded(0))
+    batch_losses(again, network, torch.arange(9), seeded(0))
     assert first == task.validation_loss(network) == again.validation_loss(network)
 
 
@@ -136,9 +140,9 @@ def test_validation_leaves_the_randomness_of_training_alone():
     network = make_network(MIXED, 0, Sizes(embedding=3, hidden=8, dropout=0.5))
     one, other = make_task(network), make_task(network)
     rows, generator = torch.arange(200), seeded(0)
-    wanted = other.batch_losses(network, rows, seeded(0))
+    wanted = batch_losses(other, network, rows, seeded(0))
     one.validation_loss(network)
-    assert torch.equal(one.batch_losses(network, rows, generator), wanted)
+    assert torch.equal(batch_losses(one, network, rows, generator), wanted)
 
 
 def test_large_validation_sets_are_a_mean_over_all_rows():

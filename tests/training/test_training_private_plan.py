@@ -98,8 +98,6 @@ def test_no_noise_without_a_limit_has_no_bound():
     made = plan(noise_multiplier=0)
     assert made.marginals == GaussianEvent(0.0)
     assert made.epsilon(1) == math.inf
-    spend = made.spend()
-    assert (spend.epsilon, spend.delta) == (None, None)
 
 
 def test_a_target_that_no_noise_meets_is_refused():
@@ -107,13 +105,16 @@ def test_a_target_that_no_noise_meets_is_refused():
         plan(target_epsilon=1e-3)
 
 
-def test_the_spend_is_one_event_with_all_settings():
+def test_half_of_delta_is_for_training_and_the_ledger_is_told_all_settings():
     made = plan(target_epsilon=2.4)
-    spend = made.spend()
-    assert spend.epsilon == made.epsilon(400)
-    assert spend.delta == 0.5e-5
-    assert spend.parameters["noise_multiplier"] == made.noise_multiplier
-    assert spend.parameters["steps"] == 400
+    assert made.delta == 0.5e-5
+    assert made.parameters == {
+        "accountant": "RDP",
+        "noise_multiplier": made.noise_multiplier,
+        "sample_rate": made.sample_rate,
+        "max_grad_norm": made.max_grad_norm,
+        "noise_multiplier_of_marginals": made.marginals.noise_multiplier,
+    }
 
 
 @pytest.mark.parametrize(("n", "batch"), [(0, 32), (10, 100), (100, 100)])

@@ -52,7 +52,7 @@ def new_learner(seed: int, patience: int = 100) -> tuple[Learner, TabularTask, R
     network = new_network(COLUMNS, seed, Sizes(embedding=4, hidden=8, dropout=0.2))
     task = TabularTask(network, TRAINING, VALIDATION, flexible=True)
     randomness = Randomness.of_seed(seed)
-    stepper = PlainStepper(network, task.batch_losses, randomness)
+    stepper = PlainStepper(network, task, randomness)
     schedule = Schedule(peak=5e-3, warmup_steps=7, decay_ramp_steps=9, patience=patience, min_gain=0.5)
     return Learner(network, stepper, schedule, WeightAverage(network, 0.9)), task, randomness
 
@@ -143,7 +143,7 @@ def test_a_request_to_end_saves_and_ends(uninterrupted):
             termination.requested = step == 7
             return super().step(step, *arguments)
 
-    learner.stepper = Terminating(learner.network, others[0].batch_losses, others[1])
+    learner.stepper = Terminating(learner.network, others[0], others[1])
     with pytest.raises(TrainingStoppedError, match="RESUME"):
         loop_for(learner, *others, keeper=keeper, termination=termination).run()
     assert list(keeper.snapshots) == [8]

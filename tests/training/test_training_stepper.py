@@ -1,6 +1,7 @@
 """One optimiser step against AdamW written out by hand; accumulation; what decays and what does not."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -31,12 +32,25 @@ class Toy(nn.Module):
         return (inputs * self.embedding).tanh() @ self.weight + self.bias
 
 
-def losses(network: nn.Module, rows: Tensor, generator: torch.Generator | None = None, scale: float = 1.0) -> Tensor:
+def losses(network: nn.Module, rows: Tensor, scale: float = 1.0) -> Tensor:
     return scale * (network(INPUTS[rows]) - TARGETS[rows]).square()
 
 
+class WithoutChance:
+    """Losses by a function of network and rows."""
+
+    def __init__(self, function: Callable[[nn.Module, Tensor], Tensor]) -> None:
+        self._function = function
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor]:
+        return (rows,)
+
+    def losses(self, network: nn.Module, drawn: tuple[Tensor]) -> Tensor:
+        return self._function(network, *drawn)
+
+
 def stepper_of(network: nn.Module, of_rows=losses, **settings) -> PlainStepper:
-    return PlainStepper(network, of_rows, Randomness.of_seed(0), **settings)
+    return PlainStepper(network, WithoutChance(of_rows), Randomness.of_seed(0), **settings)
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
@@ -101,7 +115,7 @@ def test_micro_batches_of_the_tabular_model_equal_one_big_batch():
     for sizes in ([100], [64, 36], [10] * 10):
         network = make_network(MIXED, 0, Sizes(embedding=3, hidden=6, dropout=0.0)).double()
         task = TabularTask(network, codes, codes[:0], flexible=False)
-        stepper = stepper_of(network, task.batch_losses)
+        stepper = PlainStepper(network, task, Randomness.of_seed(0))
         for step in range(3):
             stepper.step(step, torch.arange(100).split(sizes), 0.01, 1.0)
         ends.append(weights(network))
@@ -113,7 +127,7 @@ def test_micro_batches_of_the_tabular_model_equal_one_big_batch():
 def test_gradients_are_clipped_together(scale):
     """Adam's first moment after one step is a tenth of the gradient that it was given."""
     network = Toy()
-    stepper = stepper_of(network, lambda net, rows, _: losses(net, rows, None, scale), max_grad_norm=0.5)
+    stepper = stepper_of(network, lambda net, rows: losses(net, rows, scale), max_grad_norm=0.5)
     stepper.step(0, [torch.arange(60)], 0.01, 0.0)
     moments = [mean.flatten() for mean in stepper.decayed.means + stepper.free.means]
     assert torch.cat(moments).norm().item() == pytest.approx(0.1 * 0.5, rel=1e-4)
@@ -121,7 +135,7 @@ def test_gradients_are_clipped_together(scale):
 
 def test_small_gradients_are_not_stretched():
     network = Toy()
-    stepper = stepper_of(network, lambda net, rows, _: losses(net, rows, None, 1e-6))
+    stepper = stepper_of(network, lambda net, rows: losses(net, rows, 1e-6))
     stepper.step(0, [torch.arange(60)], 0.01, 0.0)
     moments = [mean.flatten() for mean in stepper.decayed.means + stepper.free.means]
     assert torch.cat(moments).norm().item() < 1e-5
@@ -130,7 +144,7 @@ def test_small_gradients_are_not_stretched():
 def test_only_weights_of_products_decay():
     network = make_network(MIXED, 0)
     before = weights(network)
-    stepper = stepper_of(network, lambda net, rows, _: sum(0.0 * p.sum() for p in net.parameters()))
+    stepper = stepper_of(network, lambda net, rows: sum(0.0 * p.sum() for p in net.parameters()))
     stepper.step(0, [torch.arange(3)], 0.1, 0.5)
     decayed = {name for name, value in weights(network).items() if not torch.equal(value, before[name])}
     n_buckets = len(network.heads.buckets)

@@ -144,7 +144,7 @@ def test_what_is_not_ours_stays(local: Workspace):
 @pytest.fixture
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system without locks, as some network disks are."""
-    monkeypatch.setattr("synth_engine.workspace.locks._lock", lambda descriptor, wait: False)
+    monkeypatch.setattr("synth_engine.workspace.locks._lock", lambda descriptor, wait, shared: False)
 
 
 @pytest.mark.usefixtures("no_locks")
