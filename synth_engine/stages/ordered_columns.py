@@ -110,6 +110,7 @@ def _has_values(order: Order, name: str) -> bool:
     """Whether a column has values while all columns have: or none at all, and is null in any case."""
     unknown = {item: np.full((1, len(column.sub_columns)), UNKNOWN) for item, column in order.columns.items()}
     spans = OrderMask(order, {}).spans(unknown, np.zeros(1, np.int64))
-    sure = {item: replace(span, is_value=np.ones(1, np.bool_)) for item, span in spans.items()}
+    # what is null in any case binds nobody
+    sure = {item: replace(span, is_value=np.array([not order.columns[item].is_empty])) for item, span in spans.items()}
     low, high = order.bounds(sure)[name]
     return bool(low[0] <= high[0]) or order.columns[name].is_empty

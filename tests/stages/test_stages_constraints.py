@@ -215,6 +215,12 @@ def test_constraints_of_combinations_that_share_a_column(root: str):
     assert set(rows["nights"].to_pylist()) == {3, 4, 5}
 
 
+def test_a_column_without_values_breaks_nothing(tmp_path: Path):
+    fit(pd.DataFrame({"a": pd.array([None] * 60, "Int64"), "b": np.arange(60)}), str(tmp_path))
+    rows = kept(str(tmp_path), [inequality("a", "b"), between("b", 10)], sample_size=50)
+    assert rows["a"].null_count == 50
+
+
 def test_no_rows(root: str):
     assert kept(root, TRIPS, sample_size=0).num_rows == 0
     assert kept(root, TRIPS, seed_data=trips(0).select(["price", "city"])).num_rows == 0
