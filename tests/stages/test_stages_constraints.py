@@ -92,7 +92,7 @@ def test_without_constraints_rows_break_them(root: str):
     assert min(violations(make(root, sample_size=1_000), said(*TRIPS))) > 0
 
 
-@pytest.mark.parametrize("wishes", [{}, {"sampling_temperature": 0}, {"sampling_top_p": 0.3}, {"batch_size": 10}])
+@pytest.mark.parametrize("wishes", [{}, {"sampling_temperature": 0}, {"sampling_top_p": 0.3}, {"batch_size": 100}])
 def test_all_together(root: str, wishes: dict[str, Any]):
     rows = kept(root, TRIPS, sample_size=1_000, **wishes)
     assert rows["id"].to_pylist() == list(range(1, 1_001))
