@@ -13,6 +13,12 @@ from synth_engine.domain.config import (
     SplitConfig,
     TrainConfig,
 )
+from synth_engine.domain.constraints import (
+    CombinationsConstraint,
+    Constraint,
+    InequalityConstraint,
+    RangeConstraint,
+)
 from synth_engine.domain.enums import (
     ModelEncodingType,
     ModelStateStrategy,
@@ -25,15 +31,19 @@ from synth_engine.domain.progress import ProgressCallback
 __all__ = [
     "AnalyzeConfig",
     "ArtefactError",
+    "CombinationsConstraint",
+    "Constraint",
     "DifferentialPrivacyConfig",
     "FairnessConfig",
     "GenerateConfig",
     "ImputationConfig",
+    "InequalityConstraint",
     "InputError",
     "ModelEncodingType",
     "ModelStateStrategy",
     "ModelType",
     "ProgressCallback",
+    "RangeConstraint",
     "RareCategoryReplacementMethod",
     "RebalancingConfig",
     "SplitConfig",

@@ -4,26 +4,18 @@ They validate on construction, are written into manifests, and serve as configur
 ``None`` means "decide for me"; zero means zero. Data frames and callbacks are arguments of the verbs, not settings.
 """
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
+from synth_engine.domain.base import Category, Config
+from synth_engine.domain.constraints import Constraint
 from synth_engine.domain.enums import (
     ModelEncodingType,
     ModelStateStrategy,
     ModelType,
     RareCategoryReplacementMethod,
 )
-from synth_engine.domain.errors import InputError
 
 
 def _upper(value: Any) -> Any:
@@ -35,49 +27,7 @@ Replacement = Annotated[RareCategoryReplacementMethod, BeforeValidator(_upper)]
 Type = Annotated[ModelType, BeforeValidator(_upper)]
 EncodingType = Annotated[ModelEncodingType, BeforeValidator(_upper)]
 Accountant = Annotated[Literal["RDP", "PRV"], BeforeValidator(_upper)]
-# Users and YAML write true or 1 where the column holds truth values or numbers.
-Category = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, bool | int | float) else value)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-class Config(BaseModel):
-    """Base of all configurations: frozen, unknown keys refused, errors that name the parameter."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_truth_value_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        # Python takes True for 1; whoever passes it means something else.
-        field = cls.model_fields[str(info.field_name)]
-        if isinstance(value, bool) and field.annotation is not bool:
-            raise ValueError("Input should not be a truth value")
-        return value
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """Build the configuration; raises `InputError` naming every parameter that is not acceptable."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise InputError("; ".join(_describe(cls, item) for item in error.errors())) from None
-
-
-def _describe(cls: type[Config], item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or cls.__name__
-    if item["type"] == "extra_forbidden":
-        return f"{where}: unknown parameter, expected one of {', '.join(_known(cls, item['loc'][:-1]))}"
-    found = "" if isinstance(item["input"], dict) else f", found {item['input']!r}"
-    return f"{where}: {item['msg']}{found}"
-
-
-def _known(cls: type[Config], path: tuple[str | int, ...]) -> list[str]:
-    """Parameters of the configuration that lies at `path` inside `cls`."""
-    for part in path:
-        annotation = cls.model_fields[str(part)].annotation
-        nested = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
-        cls = next((kind for kind in nested if issubclass(kind, Config)), cls)
-    return list(cls.model_fields)
 
 
 DEFAULT_NOISE_MULTIPLIER = 1.5
@@ -215,4 +165,5 @@ class GenerateConfig(Config):
     rebalancing: RebalancingConfig | None = None
     imputation: ImputationConfig | None = None
     fairness: FairnessConfig | None = None
+    constraints: list[Constraint] | None = None
     random_state: Seed | None = None

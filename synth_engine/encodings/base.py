@@ -10,6 +10,7 @@ of one entity. An encoding to which that does not matter leaves them as they are
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -41,6 +42,8 @@ class Encoding(BaseModel, ABC):
         - ``decode`` gives exactly ``dtype``, and null only for the codes of null and rare;
         - every code of every sub-column has a meaning that no other has; a value that two encodings keep exactly has
           codes of the same meaning in both;
+        - where values have an order, `extent` holds what `decode` gives, the extents of longer beginnings cover that of
+          a shorter one, and the exact form of every value is a multiple of `step`;
         - of no sub-column all codes are never drawn; the code of null is drawn only where enough entities have nulls,
           or where no value at all may be shown;
         - the JSON restores an equal encoding, and holds no value of fewer entities than value protection asks for.
@@ -128,6 +131,23 @@ class Encoding(BaseModel, ABC):
     def named_codes(self) -> Mapping[str, int]:
         """Codes by the values as Python writes them, where every value is one code of the only sub-column."""
         return {}
+
+    def extent(self, codes: Codes) -> tuple[pa.Array, pa.Array] | None:
+        """The smallest and the largest value that codes which begin like these can stand for, null where that is null.
+
+        Lets values be compared before all of their codes are known. None where values have no order.
+
+        Args:
+            codes: The first sub-columns of each row, one or more: shape (rows, number of them).
+        """
+        return None
+
+    def step(self) -> Fraction | None:
+        """What all values are multiples of, in their exact form; None where they may be any number of their type.
+
+        Means something only where values have an order.
+        """
+        return None
 
     def outcomes(self) -> list[Any] | None:
         """What each code of the first sub-column alone tells of a value: the value, a `Range`, or None for null.

@@ -1,11 +1,14 @@
 """TABULAR_DATETIME: draws a date and time part by part."""
 
+import math
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
@@ -122,13 +125,7 @@ class DatetimeEncoding(Encoding):
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Put the parts together and clip to the protected range."""
-        years = self._years[np.maximum(codes[:, 0] - 1, 0)]
-        in_ms = days_of(years, codes[:, 1].astype(np.int64) + 1, codes[:, 2].astype(np.int64) + 1) * DAY_MS
-        for place, part in enumerate(self.time_parts, start=3):
-            in_ms += codes[:, place].astype(np.int64) * TIME_PARTS[part][0]
-        in_ms = np.clip(in_ms, self.low, self.high)
-        within = rng.integers(0, units_per_ms(self.dtype), len(codes)) if self.below_ms else np.zeros_like(in_ms)
-        return from_units(pa.array(from_ms(in_ms, within, self.dtype), mask=codes[:, 0] == 0), self.dtype)
+        return self._values(codes, rng.integers(0, self._units_below_ms, len(codes)) if self.below_ms else None)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Null where there was none."""
@@ -145,6 +142,22 @@ class DatetimeEncoding(Encoding):
         }
         return parts | {"year": Meanings.of_values([Reserved.NULL], self.years)}
 
+    def extent(self, codes: Codes) -> tuple[pa.Array, pa.Array]:
+        """With the first and with the last of all parts to follow."""
+        n_rows, sizes = len(codes), list(self.cardinalities.values())[codes.shape[1] :]
+        firsts, lasts = np.zeros((n_rows, len(sizes)), np.int64), np.tile(np.array(sizes, np.int64) - 1, (n_rows, 1))
+        low = self._values(np.hstack([codes, firsts]), None)
+        return low, self._values(np.hstack([codes, lasts]), np.full(n_rows, self._units_below_ms - 1))
+
+    def step(self) -> Fraction:
+        """The finest part in use, in units of the type, unless an end of the range is finer."""
+        if self.below_ms:
+            return Fraction(1)
+        finest = TIME_PARTS[self.time_parts[-1]][0] if self.time_parts else DAY_MS
+        # distances from 1970, all whole numbers of units
+        marks = from_ms(np.array([finest, self.low, self.high]), np.zeros(3, np.int64), self.dtype)
+        return Fraction(math.gcd(*marks.tolist()) or 1)
+
     def outcomes(self) -> list[Any] | None:
         """The years, those of UTC."""
         return [None, *self.years]
@@ -157,6 +170,20 @@ class DatetimeEncoding(Encoding):
     @cached_property
     def _years(self) -> Integers:
         return np.array(self.years, np.int64)
+
+    @property
+    def _units_below_ms(self) -> int:
+        return units_per_ms(self.dtype) if self.below_ms else 1
+
+    def _values(self, codes: npt.NDArray[np.integer[Any]], within: Integers | None) -> pa.Array:
+        """Values so many units after the millisecond that the codes tell; None stands for its beginning."""
+        years = self._years[np.maximum(codes[:, 0] - 1, 0)]
+        in_ms = days_of(years, codes[:, 1].astype(np.int64) + 1, codes[:, 2].astype(np.int64) + 1) * DAY_MS
+        for place, part in enumerate(self.time_parts, start=3):
+            in_ms += codes[:, place].astype(np.int64) * TIME_PARTS[part][0]
+        in_ms = np.clip(in_ms, self.low, self.high)
+        units = from_ms(in_ms, np.zeros_like(in_ms) if within is None else within, self.dtype)
+        return from_units(pa.array(units, mask=codes[:, 0] == 0), self.dtype)
 
     def _to_years_in_use(self, in_ms: Integers) -> tuple[Integers, Integers]:
         """Values moved to the nearest end of a year in use where theirs is not, and the codes of their years."""

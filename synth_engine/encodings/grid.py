@@ -44,11 +44,14 @@ class Grid(ABC):
             parts: Index of each part of it.
             rng: Source of randomness.
         """
+        return self._draw(*self.ends(bins, parts), rng)
+
+    def ends(self, bins: Places, parts: Places) -> tuple[Ticks, Ticks]:
+        """The first and the last tick that `draw` chooses from, atoms not left out."""
         begin, end = bins * self.n_parts, bins * self.n_parts + self.n_parts - 1
         part = begin + np.maximum(parts, 0)
         whole = (parts < 0) | self._is_hollow[part]
-        first, last = np.where(whole, begin, part), np.where(whole, end, part)
-        return self._draw(self._starts[first], self._stops[last], rng)
+        return self._starts[np.where(whole, begin, part)], self._stops[np.where(whole, end, part)]
 
     @cached_property
     def _is_hollow(self) -> Mask:

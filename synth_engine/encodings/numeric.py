@@ -4,7 +4,10 @@ Exact form: ``int64`` (``uint64`` where the column is that), ``float64``, or a w
 are whole numbers of their own unit.
 """
 
+import math
+from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -80,6 +83,19 @@ def from_numbers(numbers: pa.Array, dtype: pa.DataType) -> pa.Array:
 def nanoseconds(dtype: pa.DataType) -> int:
     """Length of the unit that numbers of durations and times of day count; 1 for plain numbers."""
     return _NANOSECONDS[dtype.unit] if pa.types.is_duration(dtype) or pa.types.is_time(dtype) else 1
+
+
+def common_step(numbers: Iterable[Fraction]) -> Fraction:
+    """The largest number of which all of these are multiples; 1 where all are zero.
+
+    >>> common_step([Fraction(3, 2), Fraction(5, 2), Fraction(0)])
+    Fraction(1, 2)
+    """
+    step = Fraction(0)
+    for number in numbers:
+        shared = math.lcm(step.denominator, number.denominator)
+        step = Fraction(math.gcd(int(step * shared), int(number * shared)), shared)
+    return step or Fraction(1)
 
 
 def null_mask(values: pa.Array) -> Mask:

@@ -7,6 +7,7 @@ with AUC 0.99 for bins alone, and hardly (0.51) with both.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, Self
@@ -136,17 +137,10 @@ class NumericBinnedEncoding(Encoding):
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Atoms as they are; otherwise a draw inside the step of the bin, at the column's precision."""
-        ticks = np.zeros(self.cardinalities["bin"], self._scale.tick_type)
-        ticks[self._atom_codes] = self._atom_ticks
-        ticks = ticks[codes[:, 0]]
-        in_bin = np.isin(codes[:, 0], self._bin_codes)
+        ticks, in_bin, bins, parts = self._places(codes)
         if in_bin.any():
-            bins = np.searchsorted(self._bin_codes, codes[in_bin, 0])
-            parts = codes[in_bin, 1] - 1 if self.steps else np.full(len(bins), -1)
             ticks[in_bin] = self._grid.draw(bins, parts, rng)
-        numbers = self._scale.numbers(ticks)
-        null = pa.scalar(None, numbers.type)
-        return from_numbers(pc.if_else(pa.array(codes[:, 0] == NULL_CODE), null, numbers), self.dtype)
+        return self._values(codes, ticks)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Null where there was none."""
@@ -159,6 +153,18 @@ class NumericBinnedEncoding(Encoding):
         labels, lows, highs = zip(*known, strict=True) if known else ((), (), ())
         bins = Meanings.of_ranges([Reserved.NULL], labels, lows, highs).scaled(nanoseconds(self.dtype))
         return {"bin": replace(bins, tells=NUMBER)} | ({"pos": Meanings.of_steps(self.steps)} if self.steps else {})
+
+    def extent(self, codes: Codes) -> tuple[pa.Array, pa.Array]:
+        """Atoms as they are; otherwise the ends of the bin, or of the step of it."""
+        low, in_bin, bins, parts = self._places(codes)
+        high = low.copy()
+        if in_bin.any():
+            low[in_bin], high[in_bin] = self._grid.ends(bins, parts)
+        return self._values(codes, low), self._values(codes, high)
+
+    def step(self) -> Fraction | None:
+        """The column's own step; none if it is continuous."""
+        return None if self.decimals is None else self.multiple / Fraction(10) ** self.decimals
 
     def outcomes(self) -> list[Any] | None:
         """The numbers of atoms, and of bins that are a single number; the ranges of other bins."""
@@ -189,6 +195,20 @@ class NumericBinnedEncoding(Encoding):
     @cached_property
     def _grid(self) -> Grid:
         return grid(self._scale.ticks_of(self.edges), self._atom_ticks, max(self.steps, 1))
+
+    def _places(self, codes: Codes) -> tuple[Ticks, Mask, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Ticks of atoms, which rows lie in bins instead, in which ones, and in which parts; -1 for any part."""
+        ticks = np.zeros(self.cardinalities["bin"], self._scale.tick_type)
+        ticks[self._atom_codes] = self._atom_ticks
+        in_bin = np.isin(codes[:, 0], self._bin_codes)
+        bins = np.searchsorted(self._bin_codes, codes[in_bin, 0])
+        parts = codes[in_bin, 1].astype(np.int64) - 1 if codes.shape[1] > 1 else np.full(len(bins), -1)
+        return ticks[codes[:, 0]], in_bin, bins, parts
+
+    def _values(self, codes: Codes, ticks: Ticks) -> pa.Array:
+        numbers = self._scale.numbers(ticks)
+        null = pa.scalar(None, numbers.type)
+        return from_numbers(pc.if_else(pa.array(codes[:, 0] == NULL_CODE), null, numbers), self.dtype)
 
     @cached_property
     def _atom_codes(self) -> npt.NDArray[np.int64]:

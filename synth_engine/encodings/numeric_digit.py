@@ -1,6 +1,7 @@
 """TABULAR_NUMERIC_DIGIT: draws a number digit by digit."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self
 
@@ -103,10 +104,7 @@ class NumericDigitEncoding(Encoding):
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """Put the digits together and clip to the protected range."""
-        digits = codes[:, 1:].astype(np.uint8)
-        numbers = self._notation.read(codes[:, 0] == NEGATIVE_CODE, digits, self.low, self.high)
-        is_null = pa.array(codes[:, 0] == NULL_CODE)
-        return from_numbers(pc.if_else(is_null, pa.scalar(None, numbers.type), numbers), self.dtype)
+        return self._values(codes)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Null where there was none; a sign that the range excludes."""
@@ -124,6 +122,20 @@ class NumericDigitEncoding(Encoding):
         signs = Meanings.unordered([Reserved.NULL, "not negative", "negative"])
         return {"sign": signs} | {name: Meanings.of_values([], range(10)) for name in self._digit_names}
 
+    def extent(self, codes: Codes) -> tuple[pa.Array, pa.Array]:
+        """With the smallest and with the largest digits to follow."""
+        is_negative = codes[:, :1] == NEGATIVE_CODE
+        n_left = 1 + len(self._digit_names) - codes.shape[1]
+        low, high = (
+            self._values(np.hstack([codes, np.where(is_nine, 9, 0).repeat(n_left, axis=1)]))
+            for is_nine in (is_negative, ~is_negative)
+        )
+        return low, high
+
+    def step(self) -> Fraction:
+        """One of the last digit."""
+        return Fraction(10) ** -self.decimals
+
     def ranks(self) -> Mapping[str, list[float]]:
         """Digits are ordered."""
         return {name: even_ranks(0, 10) for name in self._digit_names}
@@ -137,6 +149,12 @@ class NumericDigitEncoding(Encoding):
     def _digit_names(self) -> list[str]:
         places = range(self._notation.first, self._notation.last - 1, -1)
         return [f"e{place}" if place >= 0 else f"m{-place}" for place in places]
+
+    def _values(self, codes: Codes) -> pa.Array:
+        digits = codes[:, 1:].astype(np.uint8)
+        numbers = self._notation.read(codes[:, 0] == NEGATIVE_CODE, digits, self.low, self.high)
+        is_null = pa.array(codes[:, 0] == NULL_CODE)
+        return from_numbers(pc.if_else(is_null, pa.scalar(None, numbers.type), numbers), self.dtype)
 
     def _clipped(self, numbers: pa.Array) -> pa.Array:
         low, high = (pa.scalar(bound, numbers.type) for bound in (self.low, self.high))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from synth_engine.encodings.numeric import (
     Number,
     accepts_number,
     as_numbers,
+    common_step,
     exact_type,
     from_numbers,
     nanoseconds,
@@ -76,8 +78,7 @@ class NumericDiscreteEncoding(Encoding):
 
     def decode(self, codes: Codes, rng: np.random.Generator) -> pa.Array:
         """The numbers in the column's type; rare becomes null, since no number may stand for it."""
-        table = pa.array([None, None, *self.numbers], exact_type(self.dtype))
-        return from_numbers(table.take(pa.array(codes[:, 0])), self.dtype)
+        return self._values(codes)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
         """Rare is always redrawn as one of the others; null where there was none."""
@@ -95,6 +96,16 @@ class NumericDiscreteEncoding(Encoding):
         values = from_numbers(pa.array(self.numbers, exact_type(self.dtype)), self.dtype)
         return {str(value): code for code, value in enumerate(values.to_pylist(), N_RESERVED)}
 
+    def extent(self, codes: Codes) -> tuple[pa.Array, pa.Array]:
+        """The number itself."""
+        values = self._values(codes)
+        return values, values
+
+    def step(self) -> Fraction | None:
+        """What the numbers have in common; floats nothing."""
+        is_continuous = pa.types.is_floating(self.dtype)
+        return None if is_continuous else common_step(Fraction(number) for number in self.numbers)
+
     def outcomes(self) -> list[Any] | None:
         """The numbers."""
         return decoded(self, np.arange(self.cardinalities["cat"], dtype=np.int32))
@@ -102,3 +113,7 @@ class NumericDiscreteEncoding(Encoding):
     def ranks(self) -> Mapping[str, list[float]]:
         """Numbers are ordered."""
         return {"cat": even_ranks(N_RESERVED, len(self.numbers))}
+
+    def _values(self, codes: Codes) -> pa.Array:
+        table = pa.array([None, None, *self.numbers], exact_type(self.dtype))
+        return from_numbers(table.take(pa.array(codes[:, 0])), self.dtype)

@@ -9,6 +9,8 @@ from itertools import pairwise
 
 from synth_engine.domain import FairnessConfig, GenerateConfig, InputError, RebalancingConfig
 from synth_engine.encodings import Encoding, null_codes
+from synth_engine.stages.constraints import Constraints
+from synth_engine.stages.modelled import categories_of, check_modelled
 from synth_engine.stages.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.interventions import Interventions, Shares
@@ -30,11 +32,13 @@ class DrawPlan:
     Args:
         interventions: What is done to probabilities.
         order: Columns in the order in which they are drawn.
+        constraints: What every row fulfils; its masks are not among the interventions, as they depend on seeds.
         parity: What is drawn anew afterwards, so that groups are alike.
     """
 
     interventions: Interventions
     order: Sequence[int]
+    constraints: Constraints
     parity: Parity | None = None
 
 
@@ -51,6 +55,7 @@ def make_plan(
             shares=wishes.shares(),
         ),
         order=wishes.order(),
+        constraints=wishes.constraints(),
         parity=wishes.parity(),
     )
 
@@ -79,7 +84,7 @@ class _Wishes:
     def _imputed(self) -> Collection[str]:
         columns = self.config.imputation.columns if self.config.imputation else []
         for name in columns:
-            self._check_modelled(name, "imputation")
+            check_modelled(name, "imputation", self.statistics)
         return columns
 
     def _nulls(self, name: str, encoding: Encoding) -> dict[str, list[int]]:
@@ -95,7 +100,7 @@ class _Wishes:
         rebalancing = self.config.rebalancing
         if rebalancing is None:
             return {}
-        codes = self._categories(rebalancing.column, "rebalancing")
+        codes = categories_of(rebalancing.column, "rebalancing", self.statistics)
         if self.seeds is not None and rebalancing.column in self.seeds.names:
             raise InputError(f"rebalancing: column {rebalancing.column!r} is in seed_data, where its values are given")
         place = self.layout.places(rebalancing.column)[0]
@@ -145,6 +150,15 @@ class _Wishes:
                     f"is given, as the model was trained for one order of columns; {advice}"
                 )
 
+    def constraints(self) -> Constraints:
+        """What every row fulfils."""
+        found = Constraints.of(self.config.constraints or (), self.statistics, self.layout, self.forbidden())
+        found.check_seeds(self.seeds)
+        if self.config.rebalancing is not None:
+            shares = next(iter(self.shares().values())).probabilities
+            found.check_shares(self.config.rebalancing.column, {code for code, share in shares.items() if share > 0})
+        return found
+
     def parity(self) -> Parity | None:
         """What fairness asks for."""
         fairness = self.config.fairness
@@ -152,7 +166,7 @@ class _Wishes:
             return None
         target, sensitive = fairness.target_column, fairness.sensitive_columns
         for name in (target, *sensitive):
-            self._categories(name, "fairness")
+            categories_of(name, "fairness", self.statistics)
         self._check_parity(fairness)
         return Parity(self.layout.places(target)[0], [self.layout.places(name)[0] for name in sensitive])
 
@@ -169,24 +183,6 @@ class _Wishes:
                 f"fairness: the target column {target!r} must be the last one, as the model was trained for one order "
                 "of columns; train the model with enable_flexible_generation=True"
             )
-
-    def _categories(self, name: str, parameter: str) -> dict[str, int]:
-        self._check_modelled(name, parameter)
-        encoding = self.statistics.columns[name]
-        codes = dict(encoding.named_codes())
-        if not codes:
-            raise InputError(
-                f"{parameter}: column {name!r} must be categorical; its encoding is {encoding.type}, or none of its "
-                "categories may be shown"
-            )
-        return codes
-
-    def _check_modelled(self, name: str, parameter: str) -> None:
-        if name not in self.statistics.columns:
-            known = ", ".join(self.statistics.columns)
-            is_key = name in self.statistics.schema.names
-            what = "is a key, which the model does not know" if is_key else "is not in the original table"
-            raise InputError(f"{parameter}: column {name!r} {what}; expected one of {known}")
 
 
 def _code_of(category: str, codes: dict[str, int], rebalancing: RebalancingConfig) -> int:

@@ -1,9 +1,11 @@
 """generate: from a model to synthetic rows, shard by shard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import (
+    Constraint,
     FairnessConfig,
     GenerateConfig,
     ImputationConfig,
@@ -34,6 +36,7 @@ def generate(  # noqa: PLR0913
     rebalancing: RebalancingConfig | dict[str, Any] | None = None,
     imputation: ImputationConfig | dict[str, Any] | None = None,
     fairness: FairnessConfig | dict[str, Any] | None = None,
+    constraints: Sequence[Constraint | dict[str, Any]] | None = None,
     workspace_dir: str | Path = "engine-ws",
     update_progress: ProgressCallback | None = None,
     random_state: int | None = None,
@@ -65,6 +68,9 @@ def generate(  # noqa: PLR0913
         fairness: A categorical column that is to have the same distribution in every group of rows that have the same
             values in the sensitive columns. Its values are drawn anew at the end, changed as little as that takes; the
             other columns are what they would have been.
+        constraints: What every row fulfils: `InequalityConstraint`, `RangeConstraint`, `CombinationsConstraint`, or
+            dicts such as ``{"type": "inequality", "low": "ordered", "high": "delivered"}``. Values that would break one
+            are not drawn; given ones must keep them.
         workspace_dir: Path or fsspec URL of a workspace with a trained model.
         update_progress: Called with the number of rows done; at once with those that a former call had drawn.
         random_state: Seed; None takes a new one, so that every call gives other rows.
@@ -85,6 +91,7 @@ def generate(  # noqa: PLR0913
         rebalancing=rebalancing,
         imputation=imputation,
         fairness=fairness,
+        constraints=None if constraints is None else list(constraints),
         random_state=random_state,
     )
     with Generation.begin(Workspace(workspace_dir), config, seed_data, alone=True) as generation:

@@ -80,7 +80,8 @@ class RowSource:
             columns[key] = make_keys(schema.field(key), n_rows, start, generator(self.seed, "generate", shard, "keys"))
         fields = [self._field(schema.field(name)) for name in schema.names]
         arrays = [columns[name] for name in schema.names]
-        return parquet_table(pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata)))
+        rows = pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata))
+        return parquet_table(self.plan.constraints.checked(rows))
 
     def _field(self, field: pa.Field) -> pa.Field:
         """The field as declared; nullable too where seeds have nulls, or none but protected values can fill it."""
@@ -104,7 +105,7 @@ class RowSource:
                 continue
             rng = generator(self.seed, "generate", shard, "decode", name)
             columns[name] = encoding.decode(codes[:, self.network.layout.places(name)], rng)
-        return columns
+        return self.plan.constraints.settled(columns, codes, seeds, generator(self.seed, "generate", shard, "settle"))
 
     def _codes(self, network: TabularNetwork, shard: int, n_rows: int, seeds: SeedData | None) -> Tensor:
         rng = generator(self.seed, "generate", shard, "order of even numbers")
@@ -113,7 +114,7 @@ class RowSource:
         if self.plan.parity is None:
             return codes
         drawing = torch.Generator().manual_seed(derive_seed(self.seed, "generate", shard, "parity"))
-        probabilities = self._of_target(network, codes, self.plan.parity)
+        probabilities = self._of_target(network, codes, seeds, self.plan.parity)
         groups = _groups(codes, self.plan.parity)
         fair = tilted(probabilities, groups, self._fair_shares)
         codes[:, self.plan.parity.target] = draw_evenly(fair, groups, drawing).int()
@@ -132,7 +133,7 @@ class RowSource:
             n_rows,
             torch.Generator().manual_seed(derive_seed(self.seed, *purpose)),
             given=None if seeds is None else self._given(network, seeds),
-            interventions=self.plan.interventions,
+            interventions=replace(self.plan.interventions, masks=self.plan.constraints.masks(seeds)),
             order=self.plan.order,
             numbers=dict.fromkeys(self.plan.interventions.shares, torch.from_numpy(numbers)),
             batch_size=self.config.batch_size or DEFAULT_BATCH,
@@ -147,9 +148,9 @@ class RowSource:
                 given.is_given_NC[:, index] = torch.from_numpy(seeds.is_given(name))
         return given
 
-    def _of_target(self, network: TabularNetwork, codes: Tensor, parity: Parity) -> Tensor:
+    def _of_target(self, network: TabularNetwork, codes: Tensor, seeds: SeedData | None, parity: Parity) -> Tensor:
         """Probabilities of a target given all else; not those that rebalancing fixes, which ignore all else."""
-        interventions = replace(self.plan.interventions, shares={})
+        interventions = replace(self.plan.interventions, shares={}, masks=self.plan.constraints.masks(seeds))
         batch_size = self.config.batch_size or DEFAULT_BATCH
         return probabilities_of(network, codes, parity.target, interventions, batch_size)
 

@@ -22,6 +22,11 @@ UNKNOWN = -1
 class Seen(Protocol):
     """What is known of some rows while they are drawn."""
 
+    @property
+    def index(self) -> Tensor:
+        """Which of all rows that are drawn these are, (B,)."""
+        ...
+
     def codes(self, k: int) -> Tensor:
         """Code of sub-column ``k`` in each row, (B,); `UNKNOWN` where there is none yet."""
         ...
@@ -94,13 +99,17 @@ class Interventions:
             return self.sharpened(logits_BC)
         others = shares.without(logits_BC)
         # where no code is left there is no probability, not even that of the likeliest
-        return shares.among(self.sharpened(others).masked_fill(others == -torch.inf, 0.0), logits_BC)
+        mixed = shares.among(self.sharpened(others).masked_fill(others == -torch.inf, 0.0), logits_BC)
+        # masks may leave a row nothing but codes whose shares are zero
+        return torch.where(mixed.sum(1, keepdim=True) > 0, mixed, self.sharpened(logits_BC)) if self.masks else mixed
 
     def weights(self, logits_BC: Tensor, k: int, seen: Seen | None = None) -> Tensor:
         """The same up to a factor for each row, computed in place of the logits where nothing else is asked for."""
-        if self.temperature != 1 or self.top_p < 1 or k in self.shares or self.masks:
+        if self.temperature != 1 or self.top_p < 1 or k in self.shares:
             return self.apply(logits_BC, k, seen)
-        if self.forbidden.get(k):
+        if self.masks:
+            logits_BC = self.restricted(logits_BC, k, seen)
+        elif self.forbidden.get(k):
             logits_BC.index_fill_(1, torch.tensor(self.forbidden[k], device=logits_BC.device), -torch.inf)
         return logits_BC.sub_(logits_BC.amax(1, keepdim=True)).exp_()
 

@@ -29,8 +29,9 @@ def probabilities_of(
     conditionals = Conditionals(network)
     others = [place for place in range(codes_NK.shape[1]) if place != k]
     found = [torch.empty(0, network.layout.cardinalities[k], dtype=torch.float64)]
-    for batch in codes_NK.split(batch_size):
-        rows = Rows(conditionals, batch[:, others].to(conditionals.offsets_K) + conditionals.offsets_K[others], others)
+    for batch, index in zip(codes_NK.split(batch_size), torch.arange(len(codes_NK)).split(batch_size), strict=True):
+        known = batch[:, others].to(conditionals.offsets_K) + conditionals.offsets_K[others]
+        rows = Rows(conditionals, known, others, index.to(known.device))
         found.append(interventions.apply(rows.logits(k), k, rows).double().cpu())
     return torch.cat(found)
 
@@ -92,6 +93,9 @@ def draw_evenly(probabilities_NC: Tensor, groups_N: Tensor, generator: torch.Gen
         codes[_systematic(chance, groups, offsets)] = code
         left = left - rows[:, code]
     codes[codes < 0] = frequent[-1] if n_codes else -1
+    # rounding may have passed over the last code that a row can have
+    impossible = rows.gather(1, codes[:, None])[:, 0] == 0
+    codes[impossible] = rows[impossible].argmax(1)
     result = torch.empty_like(codes)
     result[order] = codes
     return result

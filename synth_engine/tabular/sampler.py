@@ -55,12 +55,14 @@ def sample(
     places = [place for column in columns for place in _places(network, column)]
     conditionals = Conditionals(network)
 
-    def batch(part: tuple[Tensor, Given | None]) -> Tensor:
-        return _Batch(conditionals, part[0].to(device), part[1], interventions or Interventions()).drawn(places).cpu()
+    def batch(part: tuple[Tensor, Tensor, Given | None]) -> Tensor:
+        index, numbers, known = part
+        rows = _Batch(conditionals, numbers.to(device), known, interventions or Interventions(), index.to(device))
+        return rows.drawn(places).cpu()
 
     batches = uniforms.split(batch_size)
     known = [None] * len(batches) if given is None else given.split(batch_size)
-    parts = list(zip(batches, known, strict=True))
+    parts = list(zip(torch.arange(n_rows).split(batch_size), batches, known, strict=True))
     return torch.cat(map_in_threads(batch, parts) if device.type == "cpu" else [batch(part) for part in parts])
 
 
@@ -76,12 +78,19 @@ class _Batch:
         uniforms_BK: Numbers that decide the codes.
         given: Codes that are known, on any device; None where nothing is.
         interventions: What to do to the probabilities.
+        index_B: Which of all rows these are.
     """
 
     def __init__(
-        self, conditionals: Conditionals, uniforms_BK: Tensor, given: Given | None, interventions: Interventions
+        self,
+        conditionals: Conditionals,
+        uniforms_BK: Tensor,
+        given: Given | None,
+        interventions: Interventions,
+        index_B: Tensor,
     ) -> None:
         self._conditionals, self._uniforms, self._interventions = conditionals, uniforms_BK, interventions
+        self._index = index_B
         # Codes with their offsets, in the order in which sub-columns came in: what is known is a slice, without a copy.
         self._in_order = torch.full_like(uniforms_BK, conditionals.unknown, dtype=torch.int32)
         self._place: dict[int, int] = {}
@@ -119,10 +128,10 @@ class _Batch:
     def _draw(self, k: int, rows: Tensor | None) -> None:
         """Draw the codes of a sub-column in some rows; None stands for all."""
         so_far = self._in_order[:, : len(self._place)]
-        uniforms = self._uniforms[:, k]
+        uniforms, index = self._uniforms[:, k], self._index
         if rows is not None:
-            so_far, uniforms = so_far[rows], uniforms[rows]
-        codes = draw(self._weights(k, so_far), uniforms, self._interventions.first(k))
+            so_far, uniforms, index = so_far[rows], uniforms[rows], index[rows]
+        codes = draw(self._weights(k, so_far, index), uniforms, self._interventions.first(k))
         self._tell_apart(codes)
         place = self._place.setdefault(k, len(self._place))
         with_offset = (codes + self._conditionals.offsets_K[k]).int()
@@ -131,10 +140,11 @@ class _Batch:
         else:
             self._in_order[rows, place] = with_offset
 
-    def _weights(self, k: int, so_far: Tensor) -> Tensor:
-        """What the draw of sub-column ``k`` goes by, for rows with these codes."""
-        examples = so_far if self._kinds is None else so_far[self._kinds[1]]
-        known = Rows(self._conditionals, examples, list(self._place))
+    def _weights(self, k: int, so_far: Tensor, index: Tensor) -> Tensor:
+        """What the draw of sub-column ``k`` goes by, for rows with these codes and numbers."""
+        if self._kinds is not None:
+            so_far, index = so_far[self._kinds[1]], index[self._kinds[1]]
+        known = Rows(self._conditionals, so_far, list(self._place), index)
         weights = self._interventions.weights(known.logits(k), k, known)
         return weights if self._kinds is None else weights[self._kinds[0]]
 
@@ -155,10 +165,14 @@ class Rows:
         conditionals: Of the network.
         known_BN: Codes with their offsets; `Conditionals.unknown` where a row does not have one.
         places: The sub-column that each of them belongs to.
+        index_B: Which of all rows these are.
+
+    Attributes:
+        index: The same.
     """
 
-    def __init__(self, conditionals: Conditionals, known_BN: Tensor, places: Sequence[int]) -> None:
-        self._conditionals, self._known = conditionals, known_BN
+    def __init__(self, conditionals: Conditionals, known_BN: Tensor, places: Sequence[int], index_B: Tensor) -> None:
+        self._conditionals, self._known, self.index = conditionals, known_BN, index_B
         self._place = {k: place for place, k in enumerate(places)}
 
     def logits(self, k: int) -> Tensor:

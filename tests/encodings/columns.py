@@ -159,7 +159,7 @@ def columns(draw, dtype: pa.DataType, max_rows: int = 400) -> pa.Array:
     values = [pool[place] for place in rng.choice(len(pool), n_rows, p=weights)]
     if draw(st.booleans()) and n_rows:
         places = rng.permutation(n_rows)[: int(n_rows * rng.random())]
-        for place, value in zip(places, _spread(element_type(dtype), len(places), rng), strict=True):
+        for place, value in zip(places, spread(element_type(dtype), len(places), rng), strict=True):
             values[place] = value
     if pa.types.is_dictionary(dtype):  # room for the rare token beside them in 8 bits
         few = dict.fromkeys(values[:100])
@@ -167,8 +167,8 @@ def columns(draw, dtype: pa.DataType, max_rows: int = 400) -> pa.Array:
     return build(values, dtype)
 
 
-def _spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
-    """Many different values: evenly over a range, whose size is anything from 1 to all that the type has."""
+def spread(dtype: pa.DataType, size: int, rng: np.random.Generator) -> list:
+    """Many values as `elements` gives them: evenly over a range, whose size is anything from 1 to all of the type."""
     if pa.types.is_boolean(dtype) or pa.types.is_null(dtype):
         return [None] * size
     if dtype in TEXTS:

@@ -4,6 +4,7 @@ Those for events are in `test_encodings_events`.
 """
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
@@ -205,3 +206,80 @@ def test_a_column_without_values_is_drawn_as_nulls(by, data):
     never = encoding.never_drawn(RareCategoryReplacementMethod.constant)
     codes = [[min(set(range(size)) - set(never.get(part, []))) for part, size in encoding.cardinalities.items()]] * 3
     assert is_null(encoding.decode(np.array(codes, np.int32), rng())).all()
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+ORDERED = {"TABULAR_NUMERIC_DISCRETE", "TABULAR_NUMERIC_BINNED", "TABULAR_NUMERIC_DIGIT", "TABULAR_DATETIME"}
+
+by_ordered = pytest.mark.parametrize("by", [by for by in FITTERS if by.type in ORDERED], ids=lambda by: by.type.lower())
+
+
+def exact(encoding: Encoding, values: pa.Array) -> list:
+    return encoding.canonical(values).to_pylist()
+
+
+def random_codes(encoding: Encoding, n_rows: int) -> np.ndarray:
+    return np.column_stack([rng(1).integers(0, size, n_rows) for size in encoding.cardinalities.values()]).astype("i4")
+
+
+def test_what_has_an_order():
+    for by in FITTERS:
+        encoding = fit(by, pa.nulls(3, accepted(by)[0]))
+        assert (encoding.extent(np.zeros((3, 1), np.int32)) is not None) == (encoding.type in ORDERED)
+
+
+@by_ordered
+@settings(max_examples=50)
+@given(data=st.data())
+def test_extents_hold_what_codes_decode_to(by, data):
+    column, encoding = fitted(data, by)
+    for codes in (encoding.encode(column)[:50], random_codes(encoding, 50), random_codes(encoding, 0)):
+        values = exact(encoding, encoding.decode(codes, rng()))
+        for depth in range(1, codes.shape[1] + 1):
+            extent = encoding.extent(codes[:, :depth])
+            assert [end.type for end in extent] == [column.type] * 2
+            for low, value, high in zip(exact(encoding, extent[0]), values, exact(encoding, extent[1]), strict=True):
+                assert low is high is value is None or low <= value <= high
+
+
+@by_ordered
+@settings(max_examples=30)
+@given(data=st.data())
+def test_extents_of_longer_beginnings_cover_that_of_a_shorter_one(by, data):
+    """Every multiple of the step is in one of them: so none begins behind a step after the last one ended."""
+    _, encoding = fitted(data, by)
+    sizes = list(encoding.cardinalities.values())
+    step = encoding.step()
+    for row in random_codes(encoding, 5):
+        for depth in range(1, len(sizes)):
+            parent = [exact(encoding, end)[0] for end in encoding.extent(row[None, :depth])]
+            longer = np.column_stack([np.tile(row[:depth], (sizes[depth], 1)), np.arange(sizes[depth])]).astype("i4")
+            lows, highs = (exact(encoding, end) for end in encoding.extent(longer))
+            if parent[0] is None:
+                assert set(lows) == {None}
+                continue
+            assert (min(lows), max(highs)) == tuple(parent)
+            if step is not None:
+                reached = min(lows)
+                for low, high in sorted(zip(lows, highs, strict=True)):
+                    assert low <= reached or Fraction(low) - Fraction(reached) <= step * (1 + 1e-9)
+                    reached = max(reached, high)
+
+
+@by_ordered
+@settings(max_examples=50)
+@given(data=st.data())
+def test_all_values_and_ends_are_multiples_of_the_step(by, data):
+    _, encoding = fitted(data, by)
+    step, codes = encoding.step(), random_codes(encoding, 50)
+    if step is None:
+        assert pa.types.is_floating(encoding.dtype)
+        return
+    for values in (encoding.decode(codes, rng()), *encoding.extent(codes[:, :1])):
+        for value in exact(encoding, values):
+            if value is not None and pa.types.is_floating(encoding.dtype):
+                width = np.dtype(encoding.dtype.to_pandas_dtype()).type
+                assert width(float(round(Fraction(value) / step) * step)) == pytest.approx(value, rel=1e-3)
+            elif value is not None:
+                assert Fraction(value) % step == 0
