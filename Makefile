@@ -34,11 +34,12 @@ ui: $(STAMP) ## Open the pipeline in the browser at http://127.0.0.1:3000 [PORT=
 	@DAGSTER_HOME="$(CURDIR)/dagster_home" $(BIN)/python -W 'ignore:Function `dev_command` is superseded' \
 		-m dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
+# One process per core, each with whole files: fixtures such as trained models are then made once.
 test: $(STAMP) ## Run the tests, but not the slow ones [ARGS="-k name"]
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## Run all tests [ARGS="-k name"]
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types, layers and the examples in docstrings
 	@step() { echo "== $$1"; name="$$1"; shift; "$$@" || failed="$$failed $$name"; }; failed=; \

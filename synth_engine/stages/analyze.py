@@ -10,10 +10,10 @@ from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.domain.progress import Progress
 from synth_engine.encodings import AnyEncoding, ValueCounts, fitter
 from synth_engine.stages.disclosure import Disclosure, disclosure_of
+from synth_engine.stages.learning.spending import allowance_of
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
-from synth_engine.stages.spending import allowance_of
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.summaries import SubjectsOf, summarise
 from synth_engine.workspace import Artefact, ArtefactWriter, Manifest, Workspace

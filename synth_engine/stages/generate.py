@@ -15,7 +15,7 @@ from synth_engine.domain import (
     RebalancingConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.stages.generation import Generation
+from synth_engine.stages.generating.generation import Generation
 from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from synth_engine.domain import GenerateConfig, InputError, ProgressCallback
 from synth_engine.domain.progress import Progress
-from synth_engine.stages.generation import Generation, GenerationPlan
+from synth_engine.stages.generating.generation import Generation, GenerationPlan
 from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 

@@ -86,9 +86,9 @@ def train(  # noqa: PLR0913
     _check_callable(upload_model_data_callback)
     check_identifier(config.model)
     from synth_engine.stages.devices import resolve_device
-    from synth_engine.stages.model_saver import ModelSaver
-    from synth_engine.stages.model_state import find_reusable, find_state
-    from synth_engine.stages.tabular_training import TabularTraining
+    from synth_engine.stages.learning.model_saver import ModelSaver
+    from synth_engine.stages.learning.model_state import find_reusable, find_state
+    from synth_engine.stages.learning.tabular_training import TabularTraining
 
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)

@@ -14,10 +14,10 @@ from synth_engine.domain import Constraint, GenerateConfig
 from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.encodings import Encoding, null_codes
 from synth_engine.encodings.axes import kind_of
-from synth_engine.stages.draw_plan import make_plan
+from synth_engine.stages.generating.draw_plan import make_plan
+from synth_engine.stages.generating.row_source import RowSource
+from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.model_files import layout_of
-from synth_engine.stages.row_source import RowSource
-from synth_engine.stages.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from tests.encodings.columns import DATES, DURATIONS, NUMBERS, TIMES, TIMESTAMPS, build, fit, fitter, spread

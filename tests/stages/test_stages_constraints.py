@@ -17,8 +17,8 @@ from synth_engine.domain import (
     InputError,
     RangeConstraint,
 )
-from synth_engine.stages.constraint_check import violations
-from synth_engine.stages.constraints import Constraints
+from synth_engine.stages.generating.constraint_check import violations
+from synth_engine.stages.generating.constraints import Constraints
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.catalog import Catalog, CatalogError
 from tests.stages.constrained import between, inequality, said, together

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_engine.stages.even_numbers import even_numbers
+from synth_engine.stages.generating.even_numbers import even_numbers
 
 
 def of_shards(total: int, size: int, seed: int = 0) -> list[np.ndarray]:

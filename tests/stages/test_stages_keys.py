@@ -12,7 +12,7 @@ import pytest
 
 from synth_engine import generate
 from synth_engine.domain import InputError
-from synth_engine.stages import row_source
+from synth_engine.stages.generating import row_source
 from synth_engine.stages.keys import is_key_type, make_keys
 from tests.stages.helpers import fit, refused, run_all, synthetic, through_parquet
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from synth_engine import train
-from synth_engine.stages import model_saver
+from synth_engine.stages.learning import model_saver
 from synth_engine.workspace import Artefact, Workspace
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__, "synth_engine.stages.tabular_training"])
+CONTEXT.set_forkserver_preload([__name__, "synth_engine.stages.learning.tabular_training"])
 
 
 def started(root: str, **arguments: Any) -> BaseProcess:

@@ -11,12 +11,12 @@ from torch import Tensor
 from synth_engine._version import __version__
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
+from synth_engine.stages.learning.model_saver import ModelSaver, Run
+from synth_engine.stages.learning.model_state import Reusable, State
+from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
+from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
+from synth_engine.stages.learning.spending import RunLedger, Unbounded
 from synth_engine.stages.model_files import layout_of
-from synth_engine.stages.model_saver import ModelSaver, Run
-from synth_engine.stages.model_state import Reusable, State
-from synth_engine.stages.private_regime import PrivateRegime, private_settings
-from synth_engine.stages.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
-from synth_engine.stages.spending import RunLedger, Unbounded
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.network import TabularNetwork

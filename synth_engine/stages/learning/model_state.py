@@ -8,7 +8,7 @@ import torch
 
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
 from synth_engine.stages import model_files as files
-from synth_engine.stages.model_saver import FORMAT, Run
+from synth_engine.stages.learning.model_saver import FORMAT, Run
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from synth_engine.domain import TrainConfig
 from synth_engine.stages import model_files as files
-from synth_engine.stages.regimes import Regime
+from synth_engine.stages.learning.regimes import Regime
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import DEFAULT, sizes_for

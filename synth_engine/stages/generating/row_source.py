@@ -14,12 +14,12 @@ from synth_engine.domain import GenerateConfig, InputError
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
 from synth_engine.encodings import draws_nulls
 from synth_engine.stages.devices import resolve_device
-from synth_engine.stages.draw_plan import DrawPlan, Parity, make_plan
-from synth_engine.stages.even_numbers import even_numbers
+from synth_engine.stages.generating.draw_plan import DrawPlan, Parity, make_plan
+from synth_engine.stages.generating.even_numbers import even_numbers
+from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.keys import make_keys
 from synth_engine.stages.layouts import parquet_table
 from synth_engine.stages.model_files import CONFIGS_FILE, ModelConfigs, layout_of, load_network
-from synth_engine.stages.seed_data import SeedData
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.stages.table_input import TableLike
 from synth_engine.tabular.given import Given

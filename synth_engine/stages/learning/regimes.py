@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from synth_engine.domain import TrainConfig
-from synth_engine.stages.spending import Account
+from synth_engine.stages.learning.spending import Account
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from synth_engine.domain import FairnessConfig, GenerateConfig, InputError, RebalancingConfig
 from synth_engine.encodings import Encoding, null_codes
-from synth_engine.stages.constraints import Constraints
-from synth_engine.stages.modelled import categories_of, check_modelled
-from synth_engine.stages.seed_data import SeedData
+from synth_engine.stages.generating.constraints import Constraints
+from synth_engine.stages.generating.modelled import categories_of, check_modelled
+from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.interventions import Interventions, Shares
 from synth_engine.tabular.layout import Layout

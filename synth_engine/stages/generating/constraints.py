@@ -16,10 +16,10 @@ from synth_engine.domain import Constraint, InputError
 from synth_engine.encodings import Encoding
 from synth_engine.encodings.axes import Places
 from synth_engine.encodings.base import Codes
-from synth_engine.stages.allowed_combinations import AllowedCombinations, make_combinations
-from synth_engine.stages.constraint_check import broken, violations
-from synth_engine.stages.ordered_columns import make_orders
-from synth_engine.stages.seed_data import SeedData
+from synth_engine.stages.generating.allowed_combinations import AllowedCombinations, make_combinations
+from synth_engine.stages.generating.constraint_check import broken, violations
+from synth_engine.stages.generating.ordered_columns import make_orders
+from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.combinations import CombinationMask
 from synth_engine.tabular.interventions import UNKNOWN, Mask

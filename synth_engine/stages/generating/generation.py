@@ -24,7 +24,7 @@ from synth_engine.workspace.artefacts import part_name
 from synth_engine.workspace.storage import is_full
 
 if TYPE_CHECKING:  # with it comes torch
-    from synth_engine.stages.row_source import RowSource
+    from synth_engine.stages.generating.row_source import RowSource
 
 _ARTEFACT = Artefact.SYNTHETIC_DATA
 # Another version of one may give other bytes for the same rows; a table must not be put together from both.
@@ -89,7 +89,7 @@ class Generation:
             seed_data: As in `generate`.
             alone: Keep other processes from working on the same draft.
         """
-        from synth_engine.stages.row_source import open_rows
+        from synth_engine.stages.generating.row_source import open_rows
 
         source = open_rows(workspace, config, seed_data)
         facts = _facts(workspace, config, source)
@@ -208,14 +208,14 @@ def _inputs(source: "RowSource") -> dict[str, str]:
 
 def _key(workspace: Workspace, facts: dict[str, Any]) -> bytes:
     """Stands for all that the bytes of the shards depend on; without the workspace's key it tells nothing."""
-    from synth_engine.stages.row_source import SHARD_ROWS
+    from synth_engine.stages.generating.row_source import SHARD_ROWS
 
     versions = {name: version(name) for name in _LIBRARIES}
     return workspace.keyed("generate", json.dumps([facts, versions, SHARD_ROWS], sort_keys=True))
 
 
 def _opened(workspace: Workspace, plan: GenerationPlan, seed_data: TableLike | None) -> "RowSource":
-    from synth_engine.stages.row_source import open_rows
+    from synth_engine.stages.generating.row_source import open_rows
 
     if plan.engine_version != __version__:
         raise ArtefactError(

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
-from synth_engine.stages.model_state import Reusable
-from synth_engine.stages.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
-from synth_engine.stages.spending import Bounded, RunLedger, allowance_of
+from synth_engine.stages.learning.model_state import Reusable
+from synth_engine.stages.learning.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
+from synth_engine.stages.learning.spending import Bounded, RunLedger, allowance_of
 from synth_engine.tabular.marginals import count_codes, release_counts
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from synth_engine.domain import CombinationsConstraint, Constraint, InputError
 from synth_engine.encodings.patterns import patterns
-from synth_engine.stages.constraint_values import as_written, texts_of
-from synth_engine.stages.modelled import categories_of
-from synth_engine.stages.seed_data import SeedData
+from synth_engine.stages.generating.constraint_values import as_written, texts_of
+from synth_engine.stages.generating.modelled import categories_of
+from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.combinations import NO_SUCH, Combinations, Ids
 from synth_engine.tabular.interventions import UNKNOWN
