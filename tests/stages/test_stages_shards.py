@@ -12,7 +12,8 @@ import pytest
 
 from synth_engine import generate, train
 from synth_engine.domain import ArtefactError, GenerateConfig, InputError
-from synth_engine.stages import GenerationPlan, draw_shards, finish_generation, generation, plan_generation
+from synth_engine.stages import GenerationPlan, draw_shards, finish_generation, plan_generation
+from synth_engine.stages.generating import generation
 from synth_engine.workspace import Artefact, Workspace, storage
 from tests.stages.drawers import SHARD_ROWS, draw_in_processes, generating, shards_begun, wait_for_shards
 from tests.stages.helpers import SMALL, refused, synthetic
