@@ -14,7 +14,8 @@ import pyarrow as pa
 import torch
 
 from synth_engine import generate
-from synth_engine.stages import GenerationPlan, draw_shards, row_source
+from synth_engine.stages import GenerationPlan, draw_shards
+from synth_engine.stages.generating import row_source
 from synth_engine.workspace import Draft, storage
 
 SHARD_ROWS = 10
