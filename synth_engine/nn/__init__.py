@@ -9,7 +9,7 @@ sub-column, V codes of all sub-columns together.
 
 from synth_engine.nn.dropout import dropout, random_bytes
 from synth_engine.nn.embedding import CodeEmbedding
-from synth_engine.nn.heads import BucketedHeads, Repeated
+from synth_engine.nn.heads import BucketedHeads
 from synth_engine.nn.masked import MaskedBlocks
 from synth_engine.nn.orders import precedence
 from synth_engine.nn.taps import Taps
@@ -18,7 +18,6 @@ __all__ = [
     "BucketedHeads",
     "CodeEmbedding",
     "MaskedBlocks",
-    "Repeated",
     "Taps",
     "dropout",
     "precedence",

@@ -15,16 +15,16 @@ MAX_PADDING = 1.6
 WEIGHT_SCALE = 0.1
 
 
-class Repeated(NamedTuple):
+class Raised(NamedTuple):
     """Codes whose logits are changed beside what the heads say.
 
     Args:
-        codes_BK: A code of each sub-column, in natural order.
-        raised_KB: What is added to its logit, in head order.
+        codes_BKN: N codes of each sub-column, in natural order.
+        by_KBN: What is added to their logits, in head order.
     """
 
-    codes_BK: Tensor
-    raised_KB: Tensor
+    codes_BKN: Tensor
+    by_KBN: Tensor
 
 
 class BucketedHeads(nn.Module):
@@ -65,23 +65,23 @@ class BucketedHeads(nn.Module):
             self.register_buffer(f"padding_{b}", self._padding(bucket, width), persistent=False)
 
     def losses(
-        self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None, repeated: Repeated | None = None
+        self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None, raised: Raised | None = None
     ) -> Tensor:
         """Cross-entropy of every code, in nats."""
         lengths = [len(bucket) for bucket in self.buckets]
         # `split`, not slices: its gradient is one concatenation, that of a slice is a copy of the whole.
         hidden = hidden_KBH.split(lengths)
         codes = self._in_buckets(codes_BK)
-        if repeated is not None:
-            before, raised = self._in_buckets(repeated.codes_BK), repeated.raised_KB.split(lengths)
+        if raised is not None:
+            places, by = self._in_buckets(raised.codes_BKN), raised.by_KBN.split(lengths)
         parts = []
         for b, (inputs, target) in enumerate(zip(hidden, codes, strict=True)):
             bias = self.biases[b] + self.get_buffer(f"padding_{b}")
             logits = torch.baddbmm(bias[:, None], inputs, self.weights[b])
             if taps is not None:
                 taps.add(logits, squared_lengths(inputs) + 1, self.weights[b], self.biases[b])
-            if repeated is not None:
-                logits = logits.scatter_add(2, before[b][:, :, None], raised[b][:, :, None])
+            if raised is not None:
+                logits = logits.scatter_add(2, places[b], by[b])
             flat = nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
             parts.append(flat.view(lengths[b], -1))
         return torch.cat(parts)
@@ -92,9 +92,9 @@ class BucketedHeads(nn.Module):
         size = self.cardinalities[k]
         return torch.addmm(self.biases[bucket][i, :size], hidden_BH, self.weights[bucket][i, :, :size])
 
-    def _in_buckets(self, codes_BK: Tensor) -> tuple[Tensor, ...]:
-        in_order_KB = codes_BK.t().index_select(0, self.order_K)
-        parts: tuple[Tensor, ...] = in_order_KB.split([len(bucket) for bucket in self.buckets])
+    def _in_buckets(self, codes: Tensor) -> tuple[Tensor, ...]:
+        in_order = codes.transpose(0, 1).index_select(0, self.order_K)
+        parts: tuple[Tensor, ...] = in_order.split([len(bucket) for bucket in self.buckets])
         return parts
 
     def of(self, k: int) -> tuple[Tensor, Tensor]:

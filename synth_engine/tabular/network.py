@@ -15,12 +15,13 @@ from synth_engine.nn import (
     BucketedHeads,
     CodeEmbedding,
     MaskedBlocks,
-    Repeated,
     Taps,
     dropout,
     precedence,
     random_bytes,
 )
+from synth_engine.nn.heads import Raised
+from synth_engine.nn.neighbours import N_NEIGHBOURS, Neighbours
 from synth_engine.nn.taps import squared_lengths
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.sizes import Sizes
@@ -54,7 +55,8 @@ class TabularNetwork(nn.Module):
         layout: The sub-columns.
         sizes: Numbers of units.
         state: Size S of a vector that all blocks see beside the codes that come before; 0 for none.
-        repeats: Whether codes may be those of a row before: then the logit of that code is raised or lowered.
+        repeats: Whether rows follow each other: then the logits of the code of the row before, and of its neighbours,
+            are raised or lowered. What stays or moves by small steps need not be learned value by value.
 
     Guarantees: the distribution of a sub-column depends on nothing that comes after it in the order.
     """
@@ -81,8 +83,9 @@ class TabularNetwork(nn.Module):
         if state:
             self.state_weight = nn.Parameter(torch.randn(state, n * hidden) * math.sqrt(1 / state))
         if repeats:
-            self.repeat_weight = nn.Parameter(torch.zeros(n, hidden, 1))
-            self.repeat_bias = nn.Parameter(torch.zeros(n, 1, 1))
+            self.neighbours = Neighbours(cardinalities, layout.ranks)
+            self.repeat_weight = nn.Parameter(torch.zeros(n, hidden, N_NEIGHBOURS))
+            self.repeat_bias = nn.Parameter(torch.zeros(n, 1, N_NEIGHBOURS))
 
     def start_from_marginals(self, counts: Sequence[Tensor]) -> None:
         """Let the first predictions be these frequencies of each sub-column's codes: see `marginals`."""
@@ -137,18 +140,20 @@ class TabularNetwork(nn.Module):
         if around is not None:
             first_KBH += self.of_state(around.state_BS).transpose(0, 1)
         hidden_KBH = self._refine(first_KBH, noise, taps)
-        return self.heads.losses(hidden_KBH, codes_BK, taps, repeated=self._repeated(hidden_KBH, around))
+        return self.heads.losses(hidden_KBH, codes_BK, taps, self._raised(hidden_KBH, around))
 
     def of_state(self, state_BS: Tensor) -> Tensor:
         """What the state adds to the first layer: (B, K, H), in head order."""
         added: Tensor = (state_BS @ self.state_weight).unflatten(1, (-1, self.sizes.hidden))
         return added
 
-    def _repeated(self, hidden_KBH: Tensor, around: Surroundings | None) -> Repeated | None:
+    def _raised(self, hidden_KBH: Tensor, around: Surroundings | None) -> Raised | None:
         if around is None or around.before_BK is None or around.has_before_B is None:
             return None
-        raised_KB1 = torch.baddbmm(self.repeat_bias, hidden_KBH, self.repeat_weight)
-        return Repeated(around.before_BK, raised_KB1[:, :, 0] * around.has_before_B)
+        codes_BKN, is_there_BKN = self.neighbours(around.before_BK)
+        by_KBN = torch.baddbmm(self.repeat_bias, hidden_KBH, self.repeat_weight)
+        is_there_KBN = is_there_BKN.transpose(0, 1).index_select(0, self.heads.order_K)
+        return Raised(codes_BKN, by_KBN * is_there_KBN * around.has_before_B[:, None])
 
     @torch.no_grad()
     def logits(self, first_BH: Tensor, k: int, before_B: Tensor | None = None) -> Tensor:
@@ -167,8 +172,9 @@ class TabularNetwork(nn.Module):
             hidden = torch.addmm(bias[place, 0], hidden, weight[place]).relu_().add_(hidden)
         logits = self.heads.logits(hidden, k)
         if before_B is not None:
-            raised = torch.addmm(self.repeat_bias[place, 0], hidden, self.repeat_weight[place])
-            logits.scatter_add_(1, before_B[:, None].long(), raised)
+            codes_BN, is_there_BN = self.neighbours.of(before_B, k)
+            by_BN = torch.addmm(self.repeat_bias[place, 0], hidden, self.repeat_weight[place])
+            logits.scatter_add_(1, codes_BN, by_BN * is_there_BN)
         return logits
 
     def _refine(self, first_KBH: Tensor, noise: Sequence[Tensor], taps: Taps | None) -> Tensor:
