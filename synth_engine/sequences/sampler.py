@@ -1,6 +1,7 @@
 """Drawing: first the numbers of events of all subjects, then event after event, all subjects at once."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -11,6 +12,15 @@ from synth_engine.tabular.given import Given
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import DEFAULT_BATCH, Source, draw_rows, places_of
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A mask of an event that depends on the events before it."""
+
+    def follow(self, codes_EK: Tensor) -> None:
+        """Take note of the codes of all events, int32 on the CPU, which are filled in while they are drawn."""
+        ...
 
 
 @torch.no_grad()
@@ -64,7 +74,8 @@ def draw_events(
         seed_of_step: Seed of the first event of all subjects, of the second, and so on, from 0.
         given: Codes that are known of the events, which stand subject by subject: they come back as they are, and each
             event is drawn given what is known of it and all events before.
-        interventions: What to do to the probabilities. Masks know an event by its place among all of them.
+        interventions: What to do to the probabilities. Masks know an event by its place among all of them; those that
+            are `Following` look at the events before it as well.
         order: Columns of an event in the order in which they are drawn; None is the natural order.
         batch_size: Events at a time; bounds the memory.
 

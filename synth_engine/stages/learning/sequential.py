@@ -86,8 +86,12 @@ class SequenceKind:
         return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
 
     def sizes(self, model: str | None) -> Sizes:
-        """By the number of sub-columns of an event."""
-        return sizes_for(model, len(self.layout.events.cardinalities))
+        """By the number of sub-columns of an event; no units are dropped.
+
+        Whoever learns with half of the history missing now and then relies on it less than it deserves (batting: the
+        league stays in 82.0 % of steps with dropout, in 84.4 % without, in 85.9 % of the data).
+        """
+        return replace(sizes_for(model, len(self.layout.events.cardinalities)), dropout=0.0)
 
     def network(self, sizes: Sizes) -> SequenceNetwork:
         """A fresh network."""
