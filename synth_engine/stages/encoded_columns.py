@@ -3,7 +3,7 @@
 Belongs here: Arrow columns of codes. Does not belong here: how values become codes, files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,12 @@ def list_codes(column: pa.ChunkedArray) -> ListCodes:
     """Read what `list_of_structs` made."""
     lists = column.combine_chunks()
     structs = elements_of(lists)
-    codes = np.empty((len(structs), structs.type.num_fields), np.int32)
-    for place, part in enumerate(structs.flatten()):
-        codes[:, place] = part.to_numpy()
-    return ListCodes(codes, offsets_of(lists))
+    return ListCodes(matrix(structs.flatten(), len(structs)), offsets_of(lists))
+
+
+def matrix(columns: Sequence[pa.Array | pa.ChunkedArray], n_rows: int) -> Codes:
+    """Columns of codes side by side."""
+    codes = np.empty((n_rows, len(columns)), np.int32)
+    for place, column in enumerate(columns):
+        codes[:, place] = column.to_numpy()
+    return codes

@@ -67,12 +67,13 @@ def restore_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _restored(column: pa.ChunkedArray, dtype: pa.DataType) -> pa.ChunkedArray:
     if column.type == dtype:
         return column
-    return pa.chunked_array([_restored_values(chunk, dtype) for chunk in column.chunks], dtype)
+    return pa.chunked_array([as_type(chunk, dtype) for chunk in column.chunks], dtype)
 
 
-def _restored_values(values: pa.Array, dtype: pa.DataType) -> pa.Array:
+def as_type(values: pa.Array, dtype: pa.DataType) -> pa.Array:
+    """Values as this type, also inside lists and dictionaries; raises Arrow's errors where they do not fit."""
     if is_list(dtype):
-        return with_elements(values, _restored_values(elements_of(values), dtype.value_type))
+        return with_elements(values, as_type(elements_of(values), dtype.value_type))
     if pa.types.is_dictionary(dtype):
         return as_dictionary(values, dtype)
     return values.cast(dtype)
