@@ -24,6 +24,9 @@ from synth_engine.stages.list_arrays import elements_of, is_list, lengths_of, of
 
 # Sub-columns of a list column beside those of its elements. No encoding has parts of such names.
 LENGTH_PART, LIST_PART = "length", "list"
+# Elements of a list that the network sees, the first ones: unlike events, lists are not learned in windows, and a batch
+# of subjects holds all of theirs.
+MOST_ELEMENTS = 1_000
 
 
 class ListFitter:
@@ -78,7 +81,8 @@ class ListEncoding(BaseModel):
     tell anything of lengths, these have no codes, and the two are the same.
 
     Guarantees: everything in it is held by enough lists, or is differentially private; see `ListFitter` and
-    `SequenceLengths`. No encoded list is longer than the protected maximum: the elements beyond are left out.
+    `SequenceLengths`. No encoded list is longer than the protected maximum, nor than `MOST_ELEMENTS`: the elements
+    beyond are left out. Its length is told by `encode_lengths` up to the protected maximum.
 
     Args:
         dtype: Plain type of the column.
@@ -91,6 +95,11 @@ class ListEncoding(BaseModel):
     dtype: ArrowType
     elements: AnyEncoding
     lengths: SequenceLengths
+
+    @property
+    def longest(self) -> int:
+        """The most elements of an encoded list."""
+        return min(self.lengths.max, MOST_ELEMENTS)
 
     @property
     def length_cardinalities(self) -> dict[str, int]:
@@ -106,7 +115,7 @@ class ListEncoding(BaseModel):
         return {f"{LENGTH_PART}_{part}": places for part, places in ranks.items()}
 
     def encode_lengths(self, values: pa.Array) -> Codes:
-        """Codes of the numbers of elements that are kept: shape (lists, sub-columns of the length)."""
+        """Codes of the numbers of elements, up to the protected maximum: shape (lists, sub-columns of the length)."""
         if self.lengths.encoding is None:
             return np.zeros((len(values), 0), np.int32)
         lengths = lengths_of(values)
@@ -121,8 +130,8 @@ class ListEncoding(BaseModel):
             InputError: an element that the encoding cannot take.
         """
         offsets, places, elements = offsets_of(values), places_of(values), elements_of(values)
-        if np.diff(offsets).max(initial=0) > self.lengths.max:
-            is_kept = np.arange(len(places)) - offsets[places] < self.lengths.max
+        if np.diff(offsets).max(initial=0) > self.longest:
+            is_kept = np.arange(len(places)) - offsets[places] < self.longest
             elements, places = elements.filter(pa.array(is_kept)), places[is_kept]
             offsets = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(values)))])
         return ListCodes(self.elements.encode_events(elements, places), offsets)

@@ -113,7 +113,7 @@ def context_layout_of(context: TableStatistics | None) -> Layout:
 
 
 def _list_layout(name: str, encoding: ListEncoding) -> ListLayout:
-    return ListLayout(_layout({name: encoding.elements}), encoding.lengths.max)
+    return ListLayout(_layout({name: encoding.elements}), encoding.longest)
 
 
 def _layout(columns: Mapping[str, Encoding]) -> Layout:

@@ -18,7 +18,7 @@ from synth_engine.stages.encoded_columns import list_codes
 from synth_engine.stages.layouts import plain_type
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.list_arrays import lengths_of
-from synth_engine.stages.lists import ListFitter
+from synth_engine.stages.lists import MOST_ELEMENTS, ListFitter
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.summaries import ColumnSummary
 from synth_engine.workspace import Artefact, Workspace
@@ -227,6 +227,14 @@ def test_a_rare_length_is_cut_and_not_told(root: str):
     assert (encoding.lengths.min, encoding.lengths.max) == (3, 4)
     assert max(len(row) for row in codes["lists__list"].to_pylist()) == 4
     assert "777" not in json.dumps(encoding.model_dump(mode="json"))
+
+
+def test_of_a_very_long_list_the_first_elements_are_encoded_and_its_whole_length(root: str):
+    subjects = context([list(range(MOST_ELEMENTS)), list(range(MOST_ELEMENTS + 500))], 100)
+    codes, encoding = codes_of(root, subjects)
+    assert (encoding.longest, encoding.lengths.max) == (MOST_ELEMENTS, MOST_ELEMENTS + 500)
+    assert {len(row) for row in codes["lists__list"].to_pylist()} == {MOST_ELEMENTS}
+    assert len(set(codes["lists__length_bin"].to_pylist()[:2])) == 2
 
 
 def test_a_column_of_very_many_values_is_sampled_by_subjects():
