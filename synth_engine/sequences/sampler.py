@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.given import Given
@@ -26,7 +27,7 @@ class Following(Protocol):
 @torch.no_grad()
 def draw_lengths(
     network: SequenceNetwork,
-    context_SC: Tensor,
+    context: Context,
     generator: torch.Generator,
     *,
     interventions: Interventions | None = None,
@@ -36,7 +37,7 @@ def draw_lengths(
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         generator: Source of randomness, on the CPU.
         interventions: What to do to the probabilities.
         batch_size: Subjects at a time; bounds the memory.
@@ -45,10 +46,10 @@ def draw_lengths(
         Codes (S, L), int32, on the CPU; without sub-columns where every subject has exactly one event.
     """
     if not network.layout.is_sequential:
-        return torch.zeros(len(context_SC), 0, dtype=torch.int32)
+        return torch.zeros(len(context), 0, dtype=torch.int32)
     source = _source(network.lengths, interventions, None)
-    uniforms = torch.rand(len(context_SC), len(source.places), generator=generator, dtype=torch.float64)
-    context_SU = _encoded(network, context_SC, batch_size)
+    uniforms = torch.rand(len(context), len(source.places), generator=generator, dtype=torch.float64)
+    context_SU = _encoded(network, context, batch_size)
     state = RowState(network.lengths.of_state(context_SU), None)
     return draw_rows(source, uniforms, state=state, batch_size=batch_size)
 
@@ -56,7 +57,7 @@ def draw_lengths(
 @torch.no_grad()
 def draw_events(
     network: SequenceNetwork,
-    context_SC: Tensor,
+    context: Context,
     lengths_S: Tensor,
     seed_of_step: Callable[[int], int],
     *,
@@ -69,7 +70,7 @@ def draw_events(
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         lengths_S: Number of events of each subject, int64.
         seed_of_step: Seed of the first event of all subjects, of the second, and so on, from 0.
         given: Codes that are known of the events, which stand subject by subject: they come back as they are, and each
@@ -87,7 +88,7 @@ def draw_events(
         return codes
     source, drawing = (
         _source(network.events, interventions, order),
-        _Drawing(network, context_SC, lengths_S, batch_size),
+        _Drawing(network, context, lengths_S, batch_size),
     )
     for step in range(int(lengths_S.max())):
         index = drawing.begin(step)
@@ -109,17 +110,17 @@ class _Drawing:
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         lengths_S: Number of events of each subject.
         batch_size: Subjects at a time.
     """
 
-    def __init__(self, network: SequenceNetwork, context_SC: Tensor, lengths_S: Tensor, batch_size: int) -> None:
+    def __init__(self, network: SequenceNetwork, context: Context, lengths_S: Tensor, batch_size: int) -> None:
         self._network, self._batch_size = network, batch_size
         order = lengths_S.argsort(descending=True, stable=True)
         self._lengths = lengths_S[order]
         self._offsets = (lengths_S.cumsum(0) - lengths_S)[order]
-        self._context = _encoded(network, context_SC, batch_size)[order.to(context_SC.device)]
+        self._context = _encoded(network, context, batch_size)[order.to(context.device)]
         self._before: Tensor | None = None
         self._memory = network.history.start(len(order)) if network.has_history else None
         self._n_active = len(order)
@@ -150,8 +151,8 @@ class _Drawing:
             self._memory = self._network.history.step(embedded, self._memory)
 
 
-def _encoded(network: SequenceNetwork, context_SC: Tensor, batch_size: int) -> Tensor:
-    return torch.cat([network.context(part.long()) for part in context_SC.split(batch_size)])
+def _encoded(network: SequenceNetwork, context: Context, batch_size: int) -> Tensor:
+    return torch.cat([network.context(part) for part in context.split(batch_size)])
 
 
 def _source(network: TabularNetwork, interventions: Interventions | None, order: Sequence[int] | None) -> Source:
