@@ -19,6 +19,13 @@ def is_key_type(dtype: pa.DataType) -> bool:
     return _is_text(dtype) or _is_uuid(dtype) or is_number or pa.types.is_null(dtype)
 
 
+def counts_up(dtype: pa.DataType) -> bool:
+    """Whether keys of this type are consecutive numbers, and not random."""
+    if pa.types.is_dictionary(dtype):
+        return counts_up(dtype.value_type)
+    return not (_is_text(dtype) or _is_uuid(dtype))
+
+
 def make_keys(
     field: pa.Field,
     n_rows: int,

@@ -14,7 +14,10 @@ def subjects_per_shard(lengths: SequenceLengths) -> int:
     Guarantees: no more than `SHARD_ROWS`; with 4 times as many events, if all had the median of them; with 32 times as
     many at most, unless a single subject has more, or more are given.
 
-    >>> [subjects_per_shard(SequenceLengths(min=0, max=most, median=median)) for median, most in ((5, 23), (10, 10_000))]
+    >>> [
+    ...     subjects_per_shard(SequenceLengths(min=0, max=most, median=median))
+    ...     for median, most in ((5, 23), (10, 10_000))
+    ... ]
     [52428, 209]
     >>> subjects_per_shard(SequenceLengths(min=10**7, max=10**7, median=10**7))
     1
