@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.learning.kinds import Counted, Counts, Task
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
@@ -17,6 +17,7 @@ from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.task import TabularTask
 from synth_engine.tabular.transfer import transfer
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training.gradients import Gradients, gradients_for
 from synth_engine.training.private_stepper import TappedLosses
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -86,6 +87,10 @@ class FlatKind:
         """Plain training."""
         assert isinstance(network, TabularNetwork)
         return TabularTask(network, self.codes[TRAINING], self.codes[VALIDATION], flexible=flexible)
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """By what suits the device."""
+        return gradients_for(network, task)
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:
         """Training with differential privacy."""

@@ -16,7 +16,7 @@ from synth_engine.stages.model_files import Described
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.transferred import Transfer
-from synth_engine.training.gradients import Losses
+from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
 from synth_engine.training.private_stepper import TappedLosses
 
@@ -81,6 +81,10 @@ class Kind(Protocol):
 
     def task(self, network: nn.Module, *, flexible: bool) -> Task:
         """Plain training."""
+        ...
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """How its gradients are computed."""
         ...
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:

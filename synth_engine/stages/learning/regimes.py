@@ -127,7 +127,7 @@ class PlainRegime:
         batch_size, micro_batches = self.settings["batch_size"], self.settings["micro_batches"]
         n_rows, rows_per_step = (int(n * kind.events_per_part) for n in (kind.n_parts, batch_size * micro_batches))
         return Parts(
-            PlainStepper(network, task, self.randomness, team),
+            PlainStepper(network, task, self.randomness, team, gradients=kind.gradients(network, task)),
             ShuffledRows(kind.n_parts, batch_size, micro_batches, self.randomness, kind.device),
             schedule_for(n_rows, rows_per_step),
             task,

@@ -14,10 +14,11 @@ from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.learning.flat import matrix
-from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.learning.kinds import Counted, Counts, Task
 from synth_engine.stages.model_files import Described, sequence_layout_of
 from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training.gradients import EagerGradients, Gradients
 from synth_engine.training.private_stepper import TappedLosses
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -113,6 +114,10 @@ class SequenceKind:
             window=self.window,
             scale=self.events_per_part,
         )
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """One operation after the other: batches have as many events as their subjects happen to have."""
+        return EagerGradients(network, task)
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:
         """Not available yet."""
