@@ -197,8 +197,8 @@ def test_hardly_anything_to_learn_from(tmp_path: Path, lengths: list[int], has_c
 def test_shards_are_neither_tiny_nor_beyond_memory(median: int, longest: int):
     n = subjects_per_shard(SequenceLengths(min=0, max=longest, median=median))
     assert 1 <= n <= SHARD_ROWS
-    assert n == 1 or n * longest <= 32 * SHARD_ROWS
-    assert n == 1 or n * median <= 4 * SHARD_ROWS
+    assert n == 1 or n * longest <= 64 * SHARD_ROWS
+    assert n == 1 or n * median <= 16 * SHARD_ROWS
     assert n * max(median, longest / 8, 4) >= SHARD_ROWS
 
 
