@@ -60,11 +60,11 @@ def stays(events: pd.DataFrame, key: str, column: str) -> float:
 
 
 def never_backwards(events: pd.DataFrame, key: str, column: str) -> float:
-    """Share of the subjects with at least two events for which no value is less than the one before."""
+    """Share of the subjects with at least two events for which no value is less than the one before; gaps are not."""
     ordered = events.sort_values(key, kind="stable")
-    steps = ordered.groupby(key)[column].diff()
+    is_less = ordered[column] < ordered.groupby(key)[column].shift()
     several = ordered[key].duplicated(keep=False)
-    return float((~(steps < 0))[several].groupby(ordered[key][several]).all().mean())
+    return float((~is_less)[several].groupby(ordered[key][several]).all().mean())
 
 
 def lengths_of(keys: pd.Series, n_subjects: int) -> np.ndarray:
