@@ -1,26 +1,34 @@
 """Subjects with their events as something to learn from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
+from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.encode import EVENTS, LENGTH
-from synth_engine.stages.learning.flat import matrix
-from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.encoded_columns import list_codes
+from synth_engine.stages.learning.kinds import Counted, Counts, Task
 from synth_engine.stages.model_files import Described, sequence_layout_of
+from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training import Schedule
+from synth_engine.training.gradients import EagerGradients, Gradients
 from synth_engine.training.private_stepper import TappedLosses
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+# With that of single rows training stops getting better much too early (batting: 24.43 in place of 24.05 nats).
+WEIGHT_DECAY = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +77,23 @@ class SequenceKind:
         """A usual number of events, as far as it may be known: what losses are divided by."""
         return float(max(1, min(self.described.target.seq_len.median, self.window)))
 
+    def batch_size(self) -> int:
+        """With as many events as a batch of single rows would have."""
+        rows = batch_size_for(int(self.n_parts * self.events_per_part))
+        return max(1, round(rows / self.events_per_part))
+
+    def schedule(self, parts_per_step: int) -> Schedule:
+        """That of as many rows as there are events, with less weight decay."""
+        n_rows, rows_per_step = (int(n * self.events_per_part) for n in (self.n_parts, parts_per_step))
+        return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
+
     def sizes(self, model: str | None) -> Sizes:
-        """By the number of sub-columns of an event."""
-        return sizes_for(model, len(self.layout.events.cardinalities))
+        """By the number of sub-columns of an event; no units are dropped.
+
+        Whoever learns with half of the history missing now and then relies on it less than it deserves (batting: the
+        league stays in 82.0 % of steps with dropout, in 84.4 % without, in 85.9 % of the data).
+        """
+        return replace(sizes_for(model, len(self.layout.events.cardinalities)), dropout=0.0)
 
     def network(self, sizes: Sizes) -> SequenceNetwork:
         """A fresh network."""
@@ -114,6 +136,10 @@ class SequenceKind:
             scale=self.events_per_part,
         )
 
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """One operation after the other: batches have as many events as their subjects happen to have."""
+        return EagerGradients(network, task)
+
     def private_losses(self, *, flexible: bool) -> TappedLosses:
         """Not available yet."""
         raise NotImplementedError(
@@ -130,14 +156,14 @@ class SequenceKind:
 def _read_records(described: Described, layout: SequenceLayout, encoded: ArtefactReader, role: str) -> Records:
     tables = [encoded.table(name) for name in encoded.parts(role)]
     lengths = np.concatenate([table[LENGTH].to_numpy().astype(np.int64) for table in tables])
-    context = [matrix(table.columns[: len(layout.context.cardinalities)], table.num_rows) for table in tables]
+    contexts = [encoded_context(table, described.context) for table in tables]
     events = [_events(table, len(layout.events.cardinalities)) for table in tables]
     codes = np.zeros((len(lengths), 0), np.int32)
     encoding = described.target.seq_len.encoding
     if layout.is_sequential and encoding is not None:
         codes = encoding.encode(pa.array(lengths))
     return Records(
-        _tensor(np.concatenate(context)),
+        Context.joined(contexts),
         _tensor(codes),
         _tensor(np.concatenate([[0], lengths.cumsum()])),
         _tensor(np.concatenate(events)),
@@ -147,8 +173,7 @@ def _read_records(described: Described, layout: SequenceLayout, encoded: Artefac
 def _events(table: pa.Table, n_codes: int) -> "np.typing.NDArray[np.int32]":
     if n_codes == 0:
         return np.zeros((int(np.sum(table[LENGTH].to_numpy(), dtype=np.int64)), 0), np.int32)
-    structs = table[EVENTS].combine_chunks().flatten()
-    return matrix(structs.flatten(), len(structs))
+    return list_codes(table[EVENTS]).codes
 
 
 def _tensor(array: "np.typing.NDArray[np.int32] | np.typing.NDArray[np.int64]") -> Tensor:
