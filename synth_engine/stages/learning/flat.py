@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synth_engine.stages.learning.kinds import Counted, Counts, Task
+from synth_engine.stages.learning.kinds import Counts, Task
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
 from synth_engine.tabular.sizes import Sizes, sizes_for
@@ -65,13 +66,13 @@ class FlatKind:
         """A fresh network."""
         return TabularNetwork(layout_of(self.statistics), sizes)
 
-    def counted(self) -> list[Counted]:
-        """All training rows."""
-        return [(self.codes[TRAINING], layout_of(self.statistics).cardinalities)]
+    def counts(self) -> Counts:
+        """Of all training rows."""
+        return [count_codes(self.codes[TRAINING], layout_of(self.statistics).cardinalities)]
 
-    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
+    def bounded_counts(self) -> Counts:
         """The same: a row is a record."""
-        return self.counted()
+        return self.counts()
 
     def start(self, network: nn.Module, counts: Counts) -> None:
         """Let the first predictions be these frequencies."""

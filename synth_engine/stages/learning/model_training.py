@@ -135,7 +135,7 @@ class ModelTraining:
         n_records = (
             self.described.target.no_of_training_records
         )  # the number that is published; the real one may be secret
-        settings = private_settings(self.config, team, n_records)
+        settings = private_settings(self.config, team, n_records, self._kind.events_per_part)
         return PrivateRegime.planned(
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )
