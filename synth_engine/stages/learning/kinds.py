@@ -15,6 +15,7 @@ from synth_engine.stages.model_files import Described
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training import Schedule
 from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
 from synth_engine.training.private_stepper import TappedLosses
@@ -47,9 +48,12 @@ class Kind(Protocol):
         """Rows, or subjects. Sensitive."""
         ...
 
-    @property
-    def events_per_part(self) -> float:
-        """How many rows of codes a part has, usually."""
+    def batch_size(self) -> int:
+        """Parts of a micro-batch of plain training."""
+        ...
+
+    def schedule(self, parts_per_step: int) -> Schedule:
+        """Learning rates of plain training."""
         ...
 
     def sizes(self, model: str | None) -> Sizes:
