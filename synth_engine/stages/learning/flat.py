@@ -63,6 +63,10 @@ class FlatKind:
         """By the number of rows."""
         return schedule_for(self.n_parts, parts_per_step)
 
+    def records_with(self, n_rows: int) -> int:
+        """As many."""
+        return n_rows
+
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns."""
         return sizes_for(model, len(layout_of(self.statistics).cardinalities))

@@ -56,6 +56,10 @@ class Kind(Protocol):
         """Learning rates of plain training."""
         ...
 
+    def records_with(self, n_rows: int) -> int:
+        """How many records have about so many rows of codes, as far as it may be known; one at least."""
+        ...
+
     def sizes(self, model: str | None) -> Sizes:
         """Sizes of the network for a model identifier."""
         ...

@@ -33,23 +33,24 @@ from synth_engine.training.secrets import secret_generator
 from synth_engine.training.team import Team
 
 # Rows that are looked at at once: a step's records come in parts, which bounds the memory.
-MAX_BATCH = 1024
+MAX_ROWS = 1024
 # Settings that the noise follows from; a run that is resumed must share them.
 _OF_THE_MECHANISM = {"delta", "noise_multiplier", "max_grad_norm", "target_epsilon"}
 
 
-def private_settings(config: TrainConfig, team: Team, n_records: int, rows_per_record: float = 1.0) -> dict[str, Any]:
+def private_settings(config: TrainConfig, team: Team, n_records: int, at_once: int = MAX_ROWS) -> dict[str, Any]:
     """Settings that a run that is resumed must share. Steps are as large as suits private training, unless told.
 
     Args:
         config: Settings of the training.
         team: Processes that share out the steps.
         n_records: Number of training records, as it was published.
-        rows_per_record: How many rows of codes a record has, usually; public as well.
+        at_once: Records that are looked at at once, unless told; public as well.
     """
     records = private_batch_size_for(n_records)
-    at_once = config.batch_size or max(1, int(MAX_BATCH / rows_per_record))
-    per_process = config.gradient_accumulation_steps or math.ceil(records / (team.size * at_once))
+    per_process = config.gradient_accumulation_steps or math.ceil(
+        records / (team.size * (config.batch_size or at_once))
+    )
     chosen = config.model_copy(update={"gradient_accumulation_steps": per_process})
     privacy = _privacy_of(config).model_dump(include=_OF_THE_MECHANISM)
     settings = common_settings(chosen, team, math.ceil(records / (per_process * team.size)))

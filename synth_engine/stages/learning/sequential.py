@@ -88,6 +88,10 @@ class SequenceKind:
         n_rows, rows_per_step = (int(n * self.events_per_part) for n in (self.n_parts, parts_per_step))
         return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
 
+    def records_with(self, n_rows: int) -> int:
+        """By the usual number of events."""
+        return max(1, int(n_rows / self.events_per_part))
+
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns of an event."""
         return sizes_for(model, len(self.layout.events.cardinalities))
