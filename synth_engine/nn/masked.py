@@ -83,5 +83,6 @@ class SeenInputs:
         rows_per_mask = torch.tensor([n // len(sees_GKK) for n, sees_GKK in self.sees for _ in sees_GKK])
         mask_N = torch.repeat_interleave(rows_per_mask.to(masks.device))
         sees_PKK = masks[mask_N[left_PR[:, 0]]].to(single_KPRT.dtype)
-        seen_PKX: Tensor = sees_PKK.mT @ single_KPRT.flatten(2).transpose(0, 1)
-        return seen_PKX.transpose(0, 1).unflatten(2, single_KPRT.shape[2:]) + 1
+        seen_PKX = sees_PKK.mT @ single_KPRT.flatten(2).transpose(0, 1)
+        seen_KPRT: Tensor = seen_PKX.transpose(0, 1).unflatten(2, single_KPRT.shape[2:])
+        return seen_KPRT + 1

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import CodeEmbedding, Listener, RowTaps, Taps, dropout, linear, random_bytes
+from synth_engine.nn import Listener, RowTaps, Taps, dropout, linear, random_bytes
+from synth_engine.sequences.context import ContextEncoder
 from synth_engine.sequences.history import History
 from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.positions import hats, knots
 from synth_engine.sequences.records import Batch
-from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.network import OrderGroup, Surroundings, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 
@@ -19,34 +19,6 @@ from synth_engine.tabular.sizes import Sizes
 UNITS_PER_HIDDEN = 2
 # Parameters that not only events depend on.
 _OF_SUBJECTS = ("context.", "lengths.")
-
-
-class ContextEncoder(nn.Module):
-    """The codes of a context as one vector.
-
-    Args:
-        layout: Of the context; without a column the vector is empty.
-        dim: Size of an embedding.
-        units: Size U of the vector.
-    """
-
-    def __init__(self, layout: Layout, dim: int, units: int) -> None:
-        super().__init__()
-        n = len(layout.cardinalities)
-        self.units = units if n else 0
-        if n:
-            self.embedding = CodeEmbedding(layout.cardinalities, dim, layout.ranks)
-            self.weight = nn.Parameter(torch.randn(n * dim, units) * math.sqrt(1 / (n * dim)))
-            self.bias = nn.Parameter(torch.zeros(units))
-
-    def forward(
-        self, codes_BC: Tensor, rate: float = 0.0, noise: Tensor | None = None, taps: Listener | None = None
-    ) -> Tensor:
-        """Vectors (B, U)."""
-        if not self.units:
-            return torch.zeros(len(codes_BC), 0, device=codes_BC.device)
-        embedded = self.embedding(codes_BC, taps).flatten(1)
-        return dropout(linear(embedded, self.weight, self.bias, taps).relu(), rate, noise)
 
 
 class SequenceNetwork(nn.Module):
@@ -68,7 +40,7 @@ class SequenceNetwork(nn.Module):
         self.layout, self.sizes = layout, sizes
         self._longest = min(window, layout.longest)
         units = UNITS_PER_HIDDEN * sizes.hidden
-        self.context = ContextEncoder(layout.context, sizes.embedding, units)
+        self.context = ContextEncoder(layout.context, layout.lists, sizes.embedding, units)
         self.register_buffer("knots_N", knots(layout.longest), persistent=False)
         self.has_history = bool(layout.is_sequential and layout.events.columns)
         state = self.context.units
@@ -136,7 +108,7 @@ class SequenceNetwork(nn.Module):
             taps = None
         of_context, of_state, drops = self._apart(noise)
         n_lengths = self._n_noise_of_lengths if noise else 0
-        context_BU = self.context(batch.context_BC, self.sizes.dropout, of_context, taps)
+        context_BU = self.context(batch.context, self.sizes.dropout, of_context, taps)
         of_lengths = self._of_lengths(batch, context_BU, drops[:n_lengths], taps)
         if not batch.events_EK.numel():
             if taps is not None:

@@ -12,24 +12,25 @@ import torch
 from torch import Tensor
 
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.private_task import PrivateSequenceTask
 from synth_engine.sequences.records import Records
 from synth_engine.training import Randomness
 from synth_engine.training.poisson import PoissonRows
 from synth_engine.training.private_stepper import PrivateStepper
-from tests.sequences.helpers import CONTEXT, EVENTS, LENGTH, LENGTHS, make_records, make_sequence_network
+from tests.sequences.helpers import CONTEXT, EVENTS, LENGTH, LENGTHS, LISTS, make_records, make_sequence_network
 from tests.training.test_training_private_audit import DELTA, least_epsilon
 from tests.training.test_training_private_stepper import Sums
 
-KINDS = {"all": {}, "no context": {"context": []}, "no event columns": {"events": []}}
+KINDS = {"all": {}, "no context": {"context": []}, "no event columns": {"events": []}, "lists": {"lists": LISTS}}
 
 
 def joined(*parts: Records) -> Records:
     """One table of the subjects of several."""
     lengths = torch.cat([part.lengths for part in parts])
     return Records(
-        torch.cat([part.context_SC for part in parts]),
+        Context.joined([part.context for part in parts]),
         torch.cat([part.length_SL for part in parts]),
         torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)]),
         torch.cat([part.events_EK for part in parts]),
@@ -39,7 +40,7 @@ def joined(*parts: Records) -> Records:
 def with_equal_events(n: int, **columns) -> Records:
     """A subject whose events are all the same, so that nothing of their gradients cancels."""
     one = make_records([1], 5, **columns)
-    return Records(one.context_SC, one.length_SL, torch.tensor([0, n]), one.events_EK.expand(n, -1).contiguous())
+    return Records(one.context, one.length_SL, torch.tensor([0, n]), one.events_EK.expand(n, -1).contiguous())
 
 
 def clipped_sum(

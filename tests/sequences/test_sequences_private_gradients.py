@@ -14,7 +14,7 @@ from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Batch
 from synth_engine.tabular.network import OrderGroup
 from synth_engine.tabular.sizes import Sizes
-from tests.sequences.helpers import CONTEXT, EVENTS, LENGTH, LONGEST, make_records, make_sequence_network, whole
+from tests.sequences.helpers import CONTEXT, EVENTS, LENGTH, LISTS, LONGEST, make_records, make_sequence_network, whole
 from tests.tabular.helpers import seeded
 
 # Every other column has ranks, so the first columns have none.
@@ -26,6 +26,9 @@ LAYOUTS = {
     "one event each and no context": {"length": [], "context": []},
     "no event columns": {"events": []},
     "one code": {"events": [[1]], "length": [[1]]},
+    "lists": {"lists": LISTS},
+    "lists only": {"context": [], "lists": LISTS},
+    "lists, one event each": {"length": [], "lists": LISTS},
     "several lengths codes": {"length": [[3], [4]], "events": [[2, 40], [3], [41]]},
 }
 SIZES = [

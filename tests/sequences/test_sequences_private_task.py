@@ -10,7 +10,7 @@ from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.private_task import PrivateSequenceTask
 from synth_engine.sequences.records import Records
 from synth_engine.tabular.network import OrderGroup
-from tests.sequences.helpers import LENGTHS, in_natural_order, make_records, make_sequence_network, whole
+from tests.sequences.helpers import LENGTHS, LISTS, in_natural_order, make_records, make_sequence_network, whole
 from tests.tabular.helpers import seeded
 
 
@@ -18,7 +18,10 @@ def first(records: Records, n: int) -> Records:
     """A table of the first subjects alone."""
     n_events = int(records.offsets[n])
     return Records(
-        records.context_SC[:n], records.length_SL[:n], records.offsets[: n + 1], records.events_EK[:n_events]
+        records.context.of(torch.arange(n)),
+        records.length_SL[:n],
+        records.offsets[: n + 1],
+        records.events_EK[:n_events],
     )
 
 
@@ -44,7 +47,7 @@ def test_a_subject_more_changes_no_other_ones_loss(seed, longest):
 
 
 @pytest.mark.parametrize("natural", [{"flexible": False}, {"natural_share": 1.0}])
-@pytest.mark.parametrize("kind", [{}, {"context": []}, {"length": []}, {"events": []}])
+@pytest.mark.parametrize("kind", [{}, {"context": []}, {"length": []}, {"events": []}, {"lists": LISTS}])
 def test_natural_order_alone(natural, kind):
     network = make_sequence_network(2, **kind)
     records = make_records([1, 0, 1] if kind.get("length") == [] else LENGTHS, **kind)
@@ -89,7 +92,10 @@ def test_over_all_windows_the_mean_loss_is_that_of_all_events():
     network = make_sequence_network(0)
     network.mix_weight.data.zero_()
     many = Records(
-        one.context_SC.expand(n, -1), one.length_SL.expand(n, -1), 7 * torch.arange(n + 1), one.events_EK.repeat(n, 1)
+        one.context.of(torch.zeros(n, dtype=torch.long)),
+        one.length_SL.expand(n, -1),
+        7 * torch.arange(n + 1),
+        one.events_EK.repeat(n, 1),
     )
     network.events.repeat_weight.data.zero_()
     network.events.repeat_bias.data.zero_()

@@ -61,7 +61,7 @@ def without(records: Records, subject: int) -> Records:
     is_kept = torch.arange(len(records)) != subject
     lengths = records.lengths[is_kept]
     return Records(
-        records.context_SC[is_kept],
+        records.context.of(is_kept.nonzero()[:, 0]),
         records.length_SL[is_kept],
         torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)]),
         torch.cat([records.events_EK[:begin], records.events_EK[end:]]),
