@@ -14,7 +14,7 @@ from synth_engine.stages.learning.flat import FlatKind
 from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.model_saver import ModelSaver, Run
 from synth_engine.stages.learning.model_state import Reusable, State
-from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
+from synth_engine.stages.learning.private_regime import MAX_ROWS, PrivateRegime, private_settings
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
@@ -135,7 +135,7 @@ class ModelTraining:
         n_records = (
             self.described.target.no_of_training_records
         )  # the number that is published; the real one may be secret
-        settings = private_settings(self.config, team, n_records)
+        settings = private_settings(self.config, team, n_records, self._kind.records_with(MAX_ROWS))
         return PrivateRegime.planned(
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )
