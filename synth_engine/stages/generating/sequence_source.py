@@ -137,7 +137,7 @@ class SequenceSource:
 
     def _context_codes(self, shard: int) -> Context:
         codes = self.subjects.context_codes(shard * self._per_shard, self.size(shard))
-        return codes.to(next(self.network.parameters()).device)
+        return codes.to(self.network.knots_N.device)
 
     def _lengths(self, shard: int, context: Context) -> Lengths:
         least = self.subjects.n_given(shard * self._per_shard, self.size(shard))
