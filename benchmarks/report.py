@@ -4,7 +4,7 @@ Belongs here: which figures are shown, from the stored results, and how. Not: me
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -43,13 +43,27 @@ def _total_seconds(run: Run) -> float:
     return float(run["import_seconds"] + sum(stage["seconds"] for stage in run["stages"].values()))
 
 
+def _seconds_of_subjects(run: Run) -> float | None:
+    seconds = run.get("seconds_per_record")
+    return None if seconds is None else 128 * float(seconds)
+
+
+def _epoch_seconds(run: Run) -> float | None:
+    """By the records trained on: `seconds_per_epoch` divides by an epoch that the reference rounds to hundredths."""
+    seconds = run.get("seconds_per_record")
+    return None if seconds is None else float(seconds * run["training_records"])
+
+
 def _quality(label: str, part: str, name: str, ceiling: str) -> Figure:
     return Figure(label, lookup("quality", part, name), digits=4, ceiling=lookup("quality", part, ceiling))
 
 
-FIGURES = [
+STAGE_FIGURES = [
     Figure("import, seconds", lookup("import_seconds"), "low"),
     *(Figure(f"{stage}, seconds", lookup("stages", stage, "seconds"), "low", 2) for stage in STAGES),
+]
+FIGURES = [
+    *STAGE_FIGURES,
     Figure("import and all stages, seconds", _total_seconds, "low"),
     Figure("reference's best likelihood, train seconds", lookup("likelihood_seconds"), "low"),
     Figure("epochs trained", lookup("last_epoch")),
@@ -76,15 +90,25 @@ FIGURES = [
     Figure("share closer to training rows", lookup("quality", "distances", "dcr_share"), digits=3),
 ]
 
+RELATED_FIGURES = [  # the seconds of `train` are not compared: the budgets differ
+    *(replace(figure, better="") if figure.label.startswith("train") else figure for figure in STAGE_FIGURES),
+    Figure("epochs trained", lookup("last_epoch"), digits=2),
+    Figure("training, seconds for 128 subjects", _seconds_of_subjects, "low", 3),
+    Figure("training, seconds per epoch", _epoch_seconds, "low", 1),
+    *(Figure(f"{stage}, peak MiB", lookup("stages", stage, "peak_mib"), "low", 0) for stage in STAGES),
+    Figure("generate, events", lookup("sample_size"), digits=0),
+    Figure("generate, events per second", lookup("generated_rows_per_second"), "high", 0),
+]
 
-def print_table(title: str, reference: Sequence[Run], ours: Sequence[Run]) -> None:
+
+def print_table(title: str, reference: Sequence[Run], ours: Sequence[Run], figures: Sequence[Figure] = FIGURES) -> None:
     """Print the medians over all seeds of both engines."""
     table = Table(
         title=title, caption="Medians over the seeds. Held-out rows: the score of real rows in place of synthetic ones."
     )
     for heading in ("", "reference", "ours", "times better", "held-out rows"):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-    for figure in FIGURES:
+    for figure in figures:
         table.add_row(figure.label, *_cells(figure, reference, ours))
     Console(width=120).print(table)
 

@@ -9,57 +9,29 @@ each invocation one JSON file with all figures, the machine and the versions.
 
 import argparse
 import json
-import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.data import CENSUS, data_key, write_halves
 from benchmarks.machine import commit, describe_machine
-from benchmarks.reference_env import ROOT, ensure_reference_env
+from benchmarks.reference_env import ROOT
 from benchmarks.report import print_table
+from benchmarks.runs import ENGINES, RESULTS, Run, call, run_engines
 
-RESULTS = Path(__file__).with_name("results")
-STEPS = ("engines", "likelihood", "quality", "encodings")
-ENGINES = ("reference", "ours")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One engine with one seed, and the folder where all about it is kept."""
-
-    engine: str
-    seed: int
-    data: Path  # folder of the two halves
-    options: dict[str, Any]  # of the engine's module, None where left to its default
-
-    @property
-    def path(self) -> Path:
-        """Own folder: a run with other options is another run."""
-        given = "".join(f"-{name}{value:g}" for name, value in self.options.items() if value is not None)
-        return self.data / f"{self.engine}-seed{self.seed}{given}"
-
-    @property
-    def likelihood(self) -> Path:
-        """Result of the likelihood comparison, of both engines: on the codes of the reference's run with this seed."""
-        return Run("reference", self.seed, self.data, self.options).path / "likelihood.json"
-
-    def read(self) -> dict[str, Any]:
-        """All that was measured so far, empty where nothing was."""
-        result = _read_json(self.path / "result.json")
-        seconds = _read_json(self.likelihood).get(f"{self.engine}_seconds")
-        return result and {**result, "likelihood_seconds": seconds, "quality": _read_json(self.path / "quality.json")}
+STEPS = ("engines", "likelihood", "quality", "encodings", "related")
+APART = ("encodings", "related")  # on data of their own, with a table of their own
 
 
 def main() -> None:
     args = _arguments()
-    if set(args.only) != {"encodings"}:
+    if not set(args.only) <= set(APART):
         compare_engines(args)
     if "encodings" in args.only:
         run_encodings(args)
+    if "related" in args.only:
+        run_related(args)
 
 
 def compare_engines(args: argparse.Namespace) -> None:
@@ -82,30 +54,12 @@ def compare_engines(args: argparse.Namespace) -> None:
     print(f"All figures: {path.relative_to(ROOT)}")
 
 
-def run_engines(runs: list[Run], skip: list[str]) -> None:
-    """The engines in turn, so that a busy spell of the machine hits both; each in its own environment and process."""
-    for run in runs:
-        if run.engine in skip:
-            found = "stored result" if run.read() else "nothing stored, its column stays empty"
-            print(f"== {run.engine} {run.seed}: {found}")
-            continue
-        python = ensure_reference_env() if run.engine == "reference" else Path(sys.executable)
-        shutil.rmtree(run.path, ignore_errors=True)  # the scores of an earlier sample do not belong to the new one
-        run.path.mkdir()
-        paths = {
-            "train": run.data / "train.parquet",
-            "workspace": run.path / "workspace",
-            "out": run.path / "result.json",
-        }
-        _call(python, f"benchmarks.engines.{run.engine}", **paths, seed=run.seed, **run.options)
-
-
 def run_likelihood(runs: list[Run], skip: list[str]) -> None:
     """Training seconds to the reference's best likelihood, on the reference's own codes; see `likelihood.py`."""
     for run in runs:
         workspace = run.path / "workspace"
         if run.engine == "reference" and workspace.exists() and "ours" not in skip:
-            _call(Path(sys.executable), "benchmarks.likelihood", workspace=workspace, out=run.likelihood)
+            call(Path(sys.executable), "benchmarks.likelihood", workspace=workspace, out=run.likelihood)
 
 
 def run_quality(runs: list[Run], skip: list[str]) -> None:
@@ -115,13 +69,20 @@ def run_quality(runs: list[Run], skip: list[str]) -> None:
         if not synthetic.exists() or (run.engine in skip and scores.exists()):
             continue
         halves = {name: run.data / f"{name}.parquet" for name in ("train", "holdout")}
-        _call(Path(sys.executable), "benchmarks.quality", **halves, synthetic=synthetic, json=scores)
+        call(Path(sys.executable), "benchmarks.quality", **halves, synthetic=synthetic, json=scores)
 
 
 def run_encodings(args: argparse.Namespace) -> None:
     """What encoding and decoding alone lose; on all real tables unless one is named. See `encodings.py`."""
     options = {"table": None if args.table == CENSUS else args.table, "max-rows": args.max_rows}
-    _call(Path(sys.executable), "benchmarks.encodings", **options, json=RESULTS / "encodings.json")
+    call(Path(sys.executable), "benchmarks.encodings", **options, json=RESULTS / "encodings.json")
+
+
+def run_related(args: argparse.Namespace) -> None:
+    """Both engines on two related tables, unless another table is named. See `related.py`."""
+    if args.table == CENSUS:
+        skipped = [f"--skip-{engine}" for engine in args.skip]
+        call(Path(sys.executable), "benchmarks.related", *skipped, seed=args.seed)
 
 
 def write_summary(summary: dict[str, Any]) -> Path:
@@ -144,16 +105,6 @@ def _provenance(args: argparse.Namespace, data: Path, seeds: list[int]) -> dict[
         "max_epsilon": args.max_epsilon,
         "skipped": args.skip,
     }
-
-
-def _call(python: Path, module: str, **options: Any) -> None:
-    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
-    print(f"== {module} {options.get('seed', '')}", flush=True)
-    subprocess.run([python, "-m", module, *given], cwd=ROOT, check=True)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _arguments() -> argparse.Namespace:

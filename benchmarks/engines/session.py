@@ -1,4 +1,4 @@
-"""The five verbs of an engine over one table, each timed and its peak memory taken. The same code for every engine.
+"""The five verbs of an engine over one or two tables, each timed and its peak memory taken. The same for every engine.
 
 Measured from the outside only: wall-clock seconds, memory, and the artefacts with stable names
 (`progress-messages.csv`, `SyntheticData/`). Seconds of importing are those beyond pandas, which is there before.
@@ -21,6 +21,7 @@ import pandas as pd
 from benchmarks.engines.memory import PeakMemory, high_water_mark_mib
 
 STAGES = ("split", "analyze", "encode", "train", "generate")
+TRAINING_SHARE = 0.8  # of the records that are given; the others validate. The default of both engines
 
 
 def main(module: str, distribution: str) -> None:
@@ -47,30 +48,39 @@ def main(module: str, distribution: str) -> None:
 
 
 def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
-    """All verbs in turn. `generate` draws `--sample-size` rows, or as many as it was trained on."""
+    """All verbs in turn. `generate` draws `--sample-size` rows, or as many as it was trained on.
+
+    Of two tables it draws the events of all subjects of the context table that it was trained on.
+    """
     table = pd.read_parquet(args.train)
-    sample_size = len(table) if args.sample_size is None else args.sample_size
     training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
     if args.device is not None:
         training["device"] = args.device
     if args.max_epsilon is not None:  # all else as each engine does it by itself
         training["differential_privacy"] = {"max_epsilon": args.max_epsilon, "delta": 1e-5}
     options: dict[str, dict[str, Any]] = {
-        "split": {"tgt_data": table, "model_type": "TABULAR"},
+        "split": {"tgt_data": table, "model_type": "TABULAR", "trn_val_split": TRAINING_SHARE},
         "train": training,
-        "generate": {"sample_size": sample_size},
+        "generate": {"sample_size": len(table) if args.sample_size is None else args.sample_size},
     }
+    if args.context is not None:
+        subjects = pd.read_parquet(args.context)
+        keys = {"ctx_primary_key": args.ctx_primary_key, "tgt_context_key": args.tgt_context_key}
+        options["split"] |= {"ctx_data": subjects, **keys}
+        options["generate"] = {"ctx_data": subjects}
     stages = {}
     for stage in STAGES:
         verb = getattr(engine, stage)
         stages[stage] = _measure(verb, workspace_dir=args.workspace, **options.get(stage, {}))
         print(f"{stage}: {stages[stage]['seconds']:.1f} s, {stages[stage]['peak_mib']:.0f} MiB", flush=True)
+    generated = len(read_synthetic(args.workspace))
     return {
         "training_rows": len(table),
-        "sample_size": sample_size,
+        "training_records": round(TRAINING_SHARE * (len(table) if args.context is None else len(subjects))),
+        "sample_size": generated,
         "stages": stages,
         "peak_mib": max(stage["peak_mib"] for stage in stages.values()),
-        "generated_rows_per_second": sample_size / stages["generate"]["seconds"],
+        "generated_rows_per_second": generated / stages["generate"]["seconds"],
     }
 
 
@@ -81,6 +91,7 @@ def read_history(workspace: Path) -> dict[str, Any]:
     told = {
         "last_epoch": float(last["epoch"]),
         "seconds_per_epoch": float(last["total_time"] / last["epoch"]) if last["epoch"] else None,
+        "seconds_per_record": float(last["total_time"] / last["samples"]) if last["samples"] else None,
         "seconds_per_step": float(last["total_time"] / last["steps"]) if last["steps"] else None,
         "epsilon": None if pd.isna(last.get("dp_eps")) else float(last["dp_eps"]),
     }
@@ -133,6 +144,9 @@ def _environment() -> dict[str, Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True, help="table to train on, parquet")
+    parser.add_argument("--context", type=Path, help="table of the subjects whose events --train has, parquet")
+    parser.add_argument("--ctx-primary-key", help="key of --context")
+    parser.add_argument("--tgt-context-key", help="column of --train with that key")
     parser.add_argument("--workspace", type=Path, required=True, help="emptied first")
     parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
     parser.add_argument("--max-epochs", type=float, help="default: the engine's own")

@@ -14,4 +14,12 @@ from synth_engine.nn.masked import MaskedBlocks
 from synth_engine.nn.orders import precedence
 from synth_engine.nn.taps import Taps
 
-__all__ = ["BucketedHeads", "CodeEmbedding", "MaskedBlocks", "Taps", "dropout", "precedence", "random_bytes"]
+__all__ = [
+    "BucketedHeads",
+    "CodeEmbedding",
+    "MaskedBlocks",
+    "Taps",
+    "dropout",
+    "precedence",
+    "random_bytes",
+]

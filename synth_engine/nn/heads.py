@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,18 @@ from synth_engine.nn.taps import Taps, squared_lengths
 MAX_PADDING = 1.6
 # Small, so that the first predictions are close to the biases.
 WEIGHT_SCALE = 0.1
+
+
+class Raised(NamedTuple):
+    """Codes whose logits are changed beside what the heads say.
+
+    Args:
+        codes_BKN: N codes of each sub-column, in natural order.
+        by_KBN: What is added to their logits, in head order.
+    """
+
+    codes_BKN: Tensor
+    by_KBN: Tensor
 
 
 class BucketedHeads(nn.Module):
@@ -51,18 +64,24 @@ class BucketedHeads(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(len(bucket), width)))
             self.register_buffer(f"padding_{b}", self._padding(bucket, width), persistent=False)
 
-    def losses(self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None) -> Tensor:
+    def losses(
+        self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None, raised: Raised | None = None
+    ) -> Tensor:
         """Cross-entropy of every code, in nats."""
         lengths = [len(bucket) for bucket in self.buckets]
         # `split`, not slices: its gradient is one concatenation, that of a slice is a copy of the whole.
         hidden = hidden_KBH.split(lengths)
-        codes = codes_BK.t().index_select(0, self.order_K).split(lengths)
+        codes = self._in_buckets(codes_BK)
+        if raised is not None:
+            places, by = self._in_buckets(raised.codes_BKN), raised.by_KBN.split(lengths)
         parts = []
         for b, (inputs, target) in enumerate(zip(hidden, codes, strict=True)):
             bias = self.biases[b] + self.get_buffer(f"padding_{b}")
             logits = torch.baddbmm(bias[:, None], inputs, self.weights[b])
             if taps is not None:
                 taps.add(logits, squared_lengths(inputs) + 1, self.weights[b], self.biases[b])
+            if raised is not None:
+                logits = logits.scatter_add(2, places[b], by[b])
             flat = nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
             parts.append(flat.view(lengths[b], -1))
         return torch.cat(parts)
@@ -72,6 +91,11 @@ class BucketedHeads(nn.Module):
         bucket, i = self._bucket_of[k]
         size = self.cardinalities[k]
         return torch.addmm(self.biases[bucket][i, :size], hidden_BH, self.weights[bucket][i, :, :size])
+
+    def _in_buckets(self, codes: Tensor) -> tuple[Tensor, ...]:
+        in_order = codes.transpose(0, 1).index_select(0, self.order_K)
+        parts: tuple[Tensor, ...] = in_order.split([len(bucket) for bucket in self.buckets])
+        return parts
 
     def of(self, k: int) -> tuple[Tensor, Tensor]:
         """Weight (H, width) and bias (width,) of sub-column ``k``, not copied. Behind its codes there is padding."""

@@ -1,22 +1,31 @@
 """The files of ``ModelStore/model-data``: what they are called, and how a network is rebuilt from them."""
 
 import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
+from torch import nn
 
 from synth_engine.domain import ModelType
-from synth_engine.stages.statistics import TableStatistics
+from synth_engine.encodings import Encoding
+from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.sequences.task import DEFAULT_WINDOW
+from synth_engine.stages.encode import LENGTH
+from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
-from synth_engine.workspace import ArtefactReader
+from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
 WEIGHTS_FILE = "model-weights.pt"
 CONFIGS_FILE = "model-configs.json"
 # Of the data that the model was trained on; the workspace's own may be newer.
 STATISTICS_FILE = "model-statistics.json"
+CONTEXT_STATISTICS_FILE = "model-context-statistics.json"
 PROGRESS_FILE = "progress-messages.csv"
 SNAPSHOT_FILE = "training-snapshot.pt"
 
@@ -30,21 +39,95 @@ class ModelConfigs(BaseModel):
     model_type: ModelType = ModelType.TABULAR
     sizes: Sizes
     enable_flexible_generation: bool
+    max_sequence_window: int | None = None
+
+    @property
+    def window(self) -> int:
+        """The most events of a subject that were seen at once."""
+        return self.max_sequence_window or DEFAULT_WINDOW
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What is known of the tables that a model is of.
+
+    Args:
+        target: Statistics of the table that is modelled.
+        context: Those of the table of the subjects that it belongs to, where there is one.
+    """
+
+    target: TableStatistics
+    context: TableStatistics | None = None
+
+    @classmethod
+    def read(cls, workspace: Workspace) -> tuple["Described", dict[Artefact, Manifest]]:
+        """Of the data in a workspace, and the manifests of what that was read from."""
+        stats = workspace.read(Artefact.TGT_STATS)
+        target, made = TableStatistics.model_validate(stats.json(FILE_NAME)), {Artefact.TGT_STATS: stats.manifest}
+        if Artefact.CTX_STATS.folder not in stats.manifest.inputs:
+            return cls(target), made
+        beside = workspace.read(Artefact.CTX_STATS)
+        workspace.read(Artefact.TGT_STATS, made_from={Artefact.CTX_STATS: beside.manifest})
+        context = TableStatistics.model_validate(beside.json(FILE_NAME))
+        return cls(target, context), made | {Artefact.CTX_STATS: beside.manifest}
+
+    @classmethod
+    def of_model(cls, model: ArtefactReader) -> "Described":
+        """Of the data that a model was trained on."""
+        target = TableStatistics.model_validate(model.json(STATISTICS_FILE))
+        if CONTEXT_STATISTICS_FILE not in model.manifest.files:
+            return cls(target)
+        return cls(target, TableStatistics.model_validate(model.json(CONTEXT_STATISTICS_FILE)))
+
+    @property
+    def has_subjects(self) -> bool:
+        """Whether rows belong to subjects, so that these are what is learned from and drawn."""
+        return self.target.keys.context_key is not None
 
 
 def layout_of(statistics: TableStatistics) -> Layout:
     """The layout of the code matrix that the statistics imply."""
-    return Layout(tuple(Column(name, item.cardinalities, item.ranks()) for name, item in statistics.columns.items()))
+    return _layout(statistics.columns)
+
+
+def sequence_layout_of(described: Described) -> SequenceLayout:
+    """The layout of the codes of subjects that the statistics imply."""
+    target, context, lengths = described.target, described.context, described.target.seq_len
+    is_sequential = target.is_sequential and lengths.encoding is not None
+    return SequenceLayout(
+        context=_layout({} if context is None else context.columns),
+        length=_layout({LENGTH: lengths.encoding} if is_sequential and lengths.encoding is not None else {}),
+        events=layout_of(target),
+        longest=lengths.max,
+    )
+
+
+def _layout(columns: Mapping[str, Encoding]) -> Layout:
+    return Layout(tuple(Column(name, item.cardinalities, item.ranks()) for name, item in columns.items()))
 
 
 def load_network(model: ArtefactReader, statistics: TableStatistics, device: torch.device) -> TabularNetwork | None:
-    """The trained network, ready for sampling; None where there is no column to model."""
+    """The trained network of rows, ready for sampling; None where there is no column to model."""
     layout = layout_of(statistics)
     if layout.n_columns == 0:
         return None
+    network = _loaded(model, device, lambda configs: TabularNetwork(layout, configs.sizes))
+    assert isinstance(network, TabularNetwork)
+    return network
+
+
+def load_sequence_network(model: ArtefactReader, described: Described, device: torch.device) -> SequenceNetwork:
+    """The trained network of subjects and their events, ready for sampling."""
+    layout = sequence_layout_of(described)
+    network = _loaded(model, device, lambda configs: SequenceNetwork(layout, configs.sizes, configs.window))
+    assert isinstance(network, SequenceNetwork)
+    return network
+
+
+def _loaded(model: ArtefactReader, device: torch.device, build: Callable[[ModelConfigs], nn.Module]) -> nn.Module:
     configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten at once
-        network = TabularNetwork(layout, configs.sizes)
+        network = build(configs)
     network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
     return network.to(device).eval()
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, ModelStateStrategy, ProgressCallback, TrainConfig
-from synth_engine.stages.statistics import FILE_NAME, TableStatistics
-from synth_engine.stages.unavailable import refuse
+from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.sizes import check_identifier
 from synth_engine.workspace import Artefact, Workspace
 
@@ -47,7 +46,8 @@ def train(  # noqa: PLR0913
         batch_size: Rows per micro-batch; None chooses by the number of rows.
         gradient_accumulation_steps: Micro-batches per optimiser step; None is 1.
         enable_flexible_generation: Learn every column order, which conditional generation needs.
-        max_sequence_window: For sequences; not available yet.
+        max_sequence_window: How many events of a subject are learned from at once, where rows belong to subjects; None
+            is 100. Longer sequences are seen window by window. Bounds the memory.
         differential_privacy: Limits and noise of differentially private training, as a config or a dict. Rows are
             drawn at random, each counts for ``max_grad_norm`` at most, and noise is on every step. No step is taken
             that would pass ``max_epsilon``; with ``target_epsilon`` the noise is chosen for the number of epochs (20,
@@ -82,32 +82,30 @@ def train(  # noqa: PLR0913
         device=None if device is None else str(device),
         random_state=random_state,
     )
-    _refuse_unavailable(config)
     _check_callable(upload_model_data_callback)
     check_identifier(config.model)
     from synth_engine.stages.devices import resolve_device
     from synth_engine.stages.learning.model_saver import ModelSaver
     from synth_engine.stages.learning.model_state import find_reusable, find_state
-    from synth_engine.stages.learning.tabular_training import TabularTraining
+    from synth_engine.stages.learning.model_training import ModelTraining
+    from synth_engine.stages.model_files import Described
 
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
-    stats = workspace.read(Artefact.TGT_STATS)
-    made_from = {Artefact.TGT_STATS: stats.manifest}
+    described, made = Described.read(workspace)
+    made_from = dict(made)
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)
-    statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
-    _refuse_sequences(statistics)
-    _check_statistics(config, statistics)
+    _check_statistics(config, described.target)
     encoded = workspace.read(Artefact.ENCODED_DATA, made_from=made_from)
-    inputs = {Artefact.ENCODED_DATA: encoded.manifest, Artefact.TGT_STATS: stats.manifest}
+    inputs = {Artefact.ENCODED_DATA: encoded.manifest, **made}
     state = find_state(workspace, encoded.manifest, config.model_state_strategy)
-    saver = ModelSaver(workspace, config, inputs, statistics, upload_model_data_callback)
+    saver = ModelSaver(workspace, config, inputs, described, upload_model_data_callback)
     reused = find_reusable(workspace, config.model_state_strategy, target)
     taken_up = state.run.settings["model"] if state else reused.model if reused else None
     config = config.model_copy(update={"model": config.model or taken_up})
-    data_version = stats.manifest.inputs[Artefact.TGT_DATA.folder]
-    training = TabularTraining(workspace, statistics, encoded, data_version, config, target, saver, state, reused)
+    data_version = made[Artefact.TGT_STATS].inputs[Artefact.TGT_DATA.folder]
+    training = ModelTraining(workspace, described, encoded, data_version, config, target, saver, state, reused)
     training.run(update_progress)
 
 
@@ -115,21 +113,6 @@ def _check_callable(callback: object) -> None:
     if callback is not None and not callable(callback):
         found = type(callback).__name__
         raise InputError(f"upload_model_data_callback: expected a callable or None, found {found}")
-
-
-def _refuse_unavailable(config: TrainConfig) -> None:
-    refuse(
-        "train",
-        max_sequence_window=config.max_sequence_window,
-    )
-
-
-def _refuse_sequences(statistics: TableStatistics) -> None:
-    if statistics.keys.context_key is not None:
-        raise NotImplementedError(
-            f"train: rows are related by tgt_context_key ({statistics.keys.context_key!r}), and the model of sequences "
-            "and their context is not available yet; split a table without tgt_context_key"
-        )
 
 
 def _check_statistics(config: TrainConfig, statistics: TableStatistics) -> None:

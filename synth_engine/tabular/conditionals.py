@@ -4,6 +4,8 @@ Training knows all codes of a row and computes all first layers in one product. 
 first layer is a sum of rows that are looked up.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,23 @@ from synth_engine.tabular.network import TabularNetwork
 
 # Tables that hold no more numbers than this all together are kept from batch to batch.
 MAX_KEPT = 2**25
+
+
+@dataclass(frozen=True, eq=False)
+class RowState:
+    """What rows are given beside their own codes.
+
+    Args:
+        added_BKH: See `TabularNetwork.of_state`.
+        before_BK: Codes of the row before each; None where none has one.
+    """
+
+    added_BKH: Tensor
+    before_BK: Tensor | None
+
+    def rows(self, some: Tensor | slice) -> "RowState":
+        """Some of the rows."""
+        return RowState(self.added_BKH[some], None if self.before_BK is None else self.before_BK[some])
 
 
 class Conditionals:
@@ -40,22 +59,28 @@ class Conditionals:
         self.unknown = sum(sizes)
         self.column_of_K = network.column_of_K
 
-    def logits(self, drawn_BN: Tensor, k: int) -> Tensor:
+    def logits(self, drawn_BN: Tensor, k: int, around: RowState | None = None) -> Tensor:
         """Logits of sub-column ``k``.
 
         Args:
             drawn_BN: For every row the codes that are given, with their `offsets_K`; int32, N from 0 on. They may stand
                 in any order, and `unknown` among them.
             k: The sub-column.
+            around: What the rows are given beside.
 
         Returns:
             Shape (B, cardinality of ``k``).
         """
-        bias_H = self._network.blocks.bias[self._network.heads.place[k]]
+        place = self._network.heads.place[k]
+        bias_H = self._network.blocks.bias[place]
         if drawn_BN.shape[1] == 0:
-            return self._network.logits(bias_H.repeat(len(drawn_BN), 1), k)
-        first_BH: Tensor = torch.nn.functional.embedding_bag(drawn_BN, self._table(k), mode="sum")
-        return self._network.logits(first_BH.add_(bias_H), k)
+            first_BH = bias_H.repeat(len(drawn_BN), 1)
+        else:
+            first_BH = torch.nn.functional.embedding_bag(drawn_BN, self._table(k), mode="sum").add_(bias_H)
+        if around is None:
+            return self._network.logits(first_BH, k)
+        first_BH.add_(around.added_BKH[:, place])
+        return self._network.logits(first_BH, k, None if around.before_BK is None else around.before_BK[:, k])
 
     def _table(self, k: int) -> Tensor:
         """What each code adds to the block of sub-column ``k``, and `unknown` nothing: (V + 1, H)."""

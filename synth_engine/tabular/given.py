@@ -24,11 +24,6 @@ class Given:
         """Rows of which nothing is known."""
         return cls(torch.zeros(n_rows, n_codes, dtype=torch.int32), torch.zeros(n_rows, n_columns, dtype=torch.bool))
 
-    def rows(self, some: Tensor) -> "Given":
+    def rows(self, some: Tensor | slice) -> "Given":
         """Some of the rows."""
         return Given(self.codes_NK[some], self.is_given_NC[some])
-
-    def split(self, size: int) -> list["Given"]:
-        """Batches of rows, one after the other."""
-        parts = zip(self.codes_NK.split(size), self.is_given_NC.split(size), strict=True)
-        return [Given(*part) for part in parts]

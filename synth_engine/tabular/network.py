@@ -11,7 +11,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import BucketedHeads, CodeEmbedding, MaskedBlocks, Taps, dropout, precedence, random_bytes
+from synth_engine.nn import (
+    BucketedHeads,
+    CodeEmbedding,
+    MaskedBlocks,
+    Taps,
+    dropout,
+    precedence,
+    random_bytes,
+)
+from synth_engine.nn.heads import Raised
+from synth_engine.nn.neighbours import N_NEIGHBOURS, Neighbours
 from synth_engine.nn.taps import squared_lengths
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.sizes import Sizes
@@ -24,22 +34,40 @@ class OrderGroup(NamedTuple):
     order_GC: Tensor
 
 
+class Surroundings(NamedTuple):
+    """What the rows of a batch are given beside their own codes, where a network was made for that.
+
+    Args:
+        state_BS: A vector for each row.
+        before_BK: Codes of the row before in its sequence, whose values may well be repeated; None for none at all.
+        has_before_B: Whether there is one, 1 or 0.
+    """
+
+    state_BS: Tensor
+    before_BK: Tensor | None = None
+    has_before_B: Tensor | None = None
+
+
 class TabularNetwork(nn.Module):
     """One block of hidden units per sub-column, residual layers, and a head.
 
     Args:
         layout: The sub-columns.
         sizes: Numbers of units.
+        state: Size S of a vector that all blocks see beside the codes that come before; 0 for none.
+        repeats: Whether rows follow each other: then the logits of the code of the row before, and of its neighbours,
+            are raised or lowered. What stays or moves by small steps need not be learned value by value.
 
     Guarantees: the distribution of a sub-column depends on nothing that comes after it in the order.
     """
 
     column_of_K: Tensor
 
-    def __init__(self, layout: Layout, sizes: Sizes) -> None:
+    def __init__(self, layout: Layout, sizes: Sizes, *, state: int = 0, repeats: bool = False) -> None:
         super().__init__()
         self.layout = layout
         self.sizes = sizes
+        self.repeats = repeats
         cardinalities = layout.cardinalities
         n, hidden = len(cardinalities), sizes.hidden
         self.register_buffer("column_of_K", layout.column_of, persistent=False)
@@ -52,6 +80,12 @@ class TabularNetwork(nn.Module):
         for _ in range(sizes.n_residual):
             self.residual_weights.append(nn.Parameter(torch.randn(n, hidden, hidden) * math.sqrt(0.5 / hidden)))
             self.residual_biases.append(nn.Parameter(torch.zeros(n, 1, hidden)))
+        if state:
+            self.state_weight = nn.Parameter(torch.randn(state, n * hidden) * math.sqrt(1 / state))
+        if repeats:
+            self.neighbours = Neighbours(cardinalities, layout.ranks)
+            self.repeat_weight = nn.Parameter(torch.zeros(n, hidden, N_NEIGHBOURS))
+            self.repeat_bias = nn.Parameter(torch.zeros(n, 1, N_NEIGHBOURS))
 
     def start_from_marginals(self, counts: Sequence[Tensor]) -> None:
         """Let the first predictions be these frequencies of each sub-column's codes: see `marginals`."""
@@ -73,6 +107,9 @@ class TabularNetwork(nn.Module):
         groups: Sequence[OrderGroup],
         noise: Sequence[Tensor] = (),
         taps: Taps | None = None,
+        *,
+        embedded_BKD: Tensor | None = None,
+        around: Surroundings | None = None,
     ) -> Tensor:
         """Cross-entropy of every code given the codes before it, in nats.
 
@@ -81,11 +118,14 @@ class TabularNetwork(nn.Module):
             groups: The column orders of the rows, in the rows' order.
             noise: Of `draw_noise`; without it no unit is dropped.
             taps: Told of every layer, for norms of the records' gradients.
+            embedded_BKD: Embeddings of the codes, where they are known already.
+            around: What the rows are given beside, if the network was made for it.
 
         Returns:
             Losses (K, B); the sub-columns stand in head order.
         """
-        embedded_BKD = self.embedding(codes_BK, taps)
+        if embedded_BKD is None:
+            embedded_BKD = self.embedding(codes_BK, taps)
         parts, seen = [], []
         for (_, order_GC), rows in zip(groups, embedded_BKD.split([group.n_rows for group in groups]), strict=True):
             sees = precedence(order_GC, self.column_of_K).index_select(2, self.heads.order_K)
@@ -97,19 +137,45 @@ class TabularNetwork(nn.Module):
         first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
         if taps is not None:
             taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
-        return self.heads.losses(self._refine(first_KBH, noise, taps), codes_BK, taps)
+        if around is not None:
+            first_KBH += self.of_state(around.state_BS).transpose(0, 1)
+        hidden_KBH = self._refine(first_KBH, noise, taps)
+        return self.heads.losses(hidden_KBH, codes_BK, taps, self._raised(hidden_KBH, around))
+
+    def of_state(self, state_BS: Tensor) -> Tensor:
+        """What the state adds to the first layer: (B, K, H), in head order."""
+        added: Tensor = (state_BS @ self.state_weight).unflatten(1, (-1, self.sizes.hidden))
+        return added
+
+    def _raised(self, hidden_KBH: Tensor, around: Surroundings | None) -> Raised | None:
+        if around is None or around.before_BK is None or around.has_before_B is None:
+            return None
+        codes_BKN, is_there_BKN = self.neighbours(around.before_BK)
+        by_KBN = torch.baddbmm(self.repeat_bias, hidden_KBH, self.repeat_weight)
+        is_there_KBN = is_there_BKN.transpose(0, 1).index_select(0, self.heads.order_K)
+        return Raised(codes_BKN, by_KBN * is_there_KBN * around.has_before_B[:, None])
 
     @torch.no_grad()
-    def logits(self, first_BH: Tensor, k: int) -> Tensor:
+    def logits(self, first_BH: Tensor, k: int, before_B: Tensor | None = None) -> Tensor:
         """Logits (B, cardinality) of sub-column ``k`` from the first layer's output for its block, which is lost.
 
         Twin of `losses`, without a gradient: so it may overwrite what it no longer needs.
+
+        Args:
+            first_BH: The first layer's output.
+            k: The sub-column.
+            before_B: Its code in the row before, where all rows have one before them.
         """
         place = self.heads.place[k]
         hidden = first_BH.relu_()
         for weight, bias in zip(self.residual_weights, self.residual_biases, strict=True):
             hidden = torch.addmm(bias[place, 0], hidden, weight[place]).relu_().add_(hidden)
-        return self.heads.logits(hidden, k)
+        logits = self.heads.logits(hidden, k)
+        if before_B is not None:
+            codes_BN, is_there_BN = self.neighbours.of(before_B, k)
+            by_BN = torch.addmm(self.repeat_bias[place, 0], hidden, self.repeat_weight[place])
+            logits.scatter_add_(1, codes_BN, by_BN * is_there_BN)
+        return logits
 
     def _refine(self, first_KBH: Tensor, noise: Sequence[Tensor], taps: Taps | None) -> Tensor:
         drawn: Sequence[Tensor | None] = noise or [None] * (1 + self.sizes.n_residual)

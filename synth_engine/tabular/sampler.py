@@ -1,12 +1,13 @@
 """Sampling: one sub-column after the other, all rows at once, given the codes that are known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from synth_engine.nn.threads import map_in_threads
-from synth_engine.tabular.conditionals import Conditionals
+from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.given import Given
 from synth_engine.tabular.interventions import UNKNOWN, Interventions
 from synth_engine.tabular.network import TabularNetwork
@@ -45,52 +46,90 @@ def sample(
     Returns:
         Codes (n_rows, K), int32, on the CPU.
     """
-    n, n_columns = len(network.layout.cardinalities), network.layout.n_columns
-    device = network.column_of_K.device
+    n = len(network.layout.cardinalities)
     uniforms = torch.rand(n_rows, n, generator=generator, dtype=torch.float64)
     for k, values in (numbers or {}).items():
         uniforms[:, k] = values
+    source = Source(Conditionals(network), interventions or Interventions(), places_of(network, order))
+    return draw_rows(source, uniforms, given=given, batch_size=batch_size)
+
+
+def places_of(network: TabularNetwork, order: Sequence[int] | None) -> list[int]:
+    """Sub-columns in the order in which they are drawn, for an order of columns; None is the natural one."""
+    n_columns = network.layout.n_columns
     columns = range(n_columns) if order is None else order
     assert sorted(columns) == list(range(n_columns)), "every column must be drawn, and once"
-    places = [place for column in columns for place in _places(network, column)]
-    conditionals = Conditionals(network)
+    return [place for column in columns for place in (network.column_of_K == column).nonzero()[:, 0].tolist()]
 
-    def batch(part: tuple[Tensor, Tensor, Given | None]) -> Tensor:
-        index, numbers, known = part
-        rows = _Batch(conditionals, numbers.to(device), known, interventions or Interventions(), index.to(device))
-        return rows.drawn(places).cpu()
 
-    batches = uniforms.split(batch_size)
-    known = [None] * len(batches) if given is None else given.split(batch_size)
-    parts = list(zip(torch.arange(n_rows).split(batch_size), batches, known, strict=True))
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where probabilities come from.
+
+    Args:
+        conditionals: Of a network.
+        interventions: What is done to its probabilities.
+        places: Sub-columns in the order in which they are drawn.
+    """
+
+    conditionals: Conditionals
+    interventions: Interventions
+    places: Sequence[int]
+
+
+@torch.no_grad()
+def draw_rows(
+    source: Source,
+    uniforms_NK: Tensor,
+    *,
+    given: Given | None = None,
+    state: RowState | None = None,
+    index: Tensor | None = None,
+    batch_size: int = DEFAULT_BATCH,
+) -> Tensor:
+    """Draw rows of codes by given numbers.
+
+    Args:
+        source: Where probabilities come from.
+        uniforms_NK: Numbers from 0 up to 1 that decide the codes, on the CPU.
+        given: Codes that are known, as in `sample`.
+        state: What each row is given beside its own codes, where the network was made for that.
+        index: What masks know each row by; None stands for its number.
+        batch_size: Rows at a time.
+
+    Returns:
+        Codes (N, K), int32, on the CPU.
+    """
+    device = source.conditionals.column_of_K.device
+    index = torch.arange(len(uniforms_NK)) if index is None else index
+
+    def batch(start: int) -> Tensor:
+        part = slice(start, start + batch_size)
+        known, around = (None if given is None else given.rows(part)), (None if state is None else state.rows(part))
+        return _Batch(source, uniforms_NK[part].to(device), known, around, index[part].to(device)).drawn().cpu()
+
+    parts = range(0, max(len(uniforms_NK), 1), batch_size)
     return torch.cat(map_in_threads(batch, parts) if device.type == "cpu" else [batch(part) for part in parts])
-
-
-def _places(network: TabularNetwork, column: int) -> list[int]:
-    return (network.column_of_K == column).nonzero()[:, 0].tolist()
 
 
 class _Batch:
     """Rows while they are drawn.
 
     Args:
-        conditionals: Of the network.
+        source: Where probabilities come from.
         uniforms_BK: Numbers that decide the codes.
         given: Codes that are known, on any device; None where nothing is.
-        interventions: What to do to the probabilities.
+        state: What the rows are given beside.
         index_B: Which of all rows these are.
     """
 
     def __init__(
-        self,
-        conditionals: Conditionals,
-        uniforms_BK: Tensor,
-        given: Given | None,
-        interventions: Interventions,
-        index_B: Tensor,
+        self, source: Source, uniforms_BK: Tensor, given: Given | None, state: RowState | None, index_B: Tensor
     ) -> None:
-        self._conditionals, self._uniforms, self._interventions = conditionals, uniforms_BK, interventions
-        self._index = index_B
+        self._uniforms, self._interventions = uniforms_BK, source.interventions
+        self._conditionals = conditionals = source.conditionals
+        self._places = source.places
+        self._index, self._state = index_B, state
         # Codes with their offsets, in the order in which sub-columns came in: what is known is a slice, without a copy.
         self._in_order = torch.full_like(uniforms_BK, conditionals.unknown, dtype=torch.int32)
         self._place: dict[int, int] = {}
@@ -100,14 +139,14 @@ class _Batch:
         self._kinds: tuple[Tensor, Tensor] | None = None
         if given is not None:
             self._take_up(given)
-        elif len(uniforms_BK):
+        elif len(uniforms_BK) and state is None:
             nothing = torch.zeros(len(uniforms_BK), dtype=torch.long, device=uniforms_BK.device)
             self._kinds = nothing, nothing[:1]
 
     @torch.no_grad()  # which belongs to a thread
-    def drawn(self, places: Sequence[int]) -> Tensor:
-        """Codes (B, K), natural order, of which the sub-columns that lack any are drawn in this order."""
-        for k in places:
+    def drawn(self) -> Tensor:
+        """Codes (B, K), natural order, of which the sub-columns that lack any are drawn in the order of the places."""
+        for k in self._places:
             rows = self._lacking.get(k)
             if rows is None or len(rows):
                 self._draw(k, rows)
@@ -128,10 +167,11 @@ class _Batch:
     def _draw(self, k: int, rows: Tensor | None) -> None:
         """Draw the codes of a sub-column in some rows; None stands for all."""
         so_far = self._in_order[:, : len(self._place)]
-        uniforms, index = self._uniforms[:, k], self._index
+        uniforms, index, state = self._uniforms[:, k], self._index, self._state
         if rows is not None:
             so_far, uniforms, index = so_far[rows], uniforms[rows], index[rows]
-        codes = draw(self._weights(k, so_far, index), uniforms, self._interventions.first(k))
+            state = None if state is None else state.rows(rows)
+        codes = draw(self._weights(k, so_far, index, state), uniforms, self._interventions.first(k))
         self._tell_apart(codes)
         place = self._place.setdefault(k, len(self._place))
         with_offset = (codes + self._conditionals.offsets_K[k]).int()
@@ -140,11 +180,11 @@ class _Batch:
         else:
             self._in_order[rows, place] = with_offset
 
-    def _weights(self, k: int, so_far: Tensor, index: Tensor) -> Tensor:
+    def _weights(self, k: int, so_far: Tensor, index: Tensor, state: RowState | None) -> Tensor:
         """What the draw of sub-column ``k`` goes by, for rows with these codes and numbers."""
         if self._kinds is not None:
             so_far, index = so_far[self._kinds[1]], index[self._kinds[1]]
-        known = Rows(self._conditionals, so_far, list(self._place), index)
+        known = Rows(self._conditionals, so_far, list(self._place), index, state)
         weights = self._interventions.weights(known.logits(k), k, known)
         return weights if self._kinds is None else weights[self._kinds[0]]
 
@@ -166,18 +206,26 @@ class Rows:
         known_BN: Codes with their offsets; `Conditionals.unknown` where a row does not have one.
         places: The sub-column that each of them belongs to.
         index_B: Which of all rows these are.
+        state: What they are given beside.
 
     Attributes:
         index: The same.
     """
 
-    def __init__(self, conditionals: Conditionals, known_BN: Tensor, places: Sequence[int], index_B: Tensor) -> None:
-        self._conditionals, self._known, self.index = conditionals, known_BN, index_B
+    def __init__(
+        self,
+        conditionals: Conditionals,
+        known_BN: Tensor,
+        places: Sequence[int],
+        index_B: Tensor,
+        state: RowState | None = None,
+    ) -> None:
+        self._conditionals, self._known, self.index, self._state = conditionals, known_BN, index_B, state
         self._place = {k: place for place, k in enumerate(places)}
 
     def logits(self, k: int) -> Tensor:
         """Logits (B, codes) of sub-column ``k`` given all that is known."""
-        return self._conditionals.logits(self._known, k)
+        return self._conditionals.logits(self._known, k, self._state)
 
     def codes(self, k: int) -> Tensor:
         """Code of sub-column ``k`` in each row; `UNKNOWN` where there is none."""

@@ -13,7 +13,7 @@ from synth_engine.stages.learning import model_saver
 from synth_engine.workspace import Artefact, Workspace
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload([__name__, "synth_engine.stages.learning.tabular_training"])
+CONTEXT.set_forkserver_preload([__name__, "synth_engine.stages.learning.model_training"])
 
 
 def started(root: str, **arguments: Any) -> BaseProcess:

@@ -13,9 +13,10 @@ from typing import Any
 from torch import Tensor
 
 from synth_engine.domain import TrainConfig
+from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.stages import model_files as files
+from synth_engine.stages.learning.kinds import Network
 from synth_engine.stages.learning.regimes import Regime
-from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import DEFAULT, sizes_for
 from synth_engine.tabular.transfer import Transfer
@@ -57,7 +58,7 @@ class ModelSaver:
         workspace: Where.
         config: Settings, for the manifest.
         inputs: What the model is made from, for the manifest.
-        statistics: Of the data that it is trained on.
+        described: Statistics of the data that it is trained on.
         callback: Called whenever a new best model is on disk.
 
     Attributes:
@@ -69,11 +70,11 @@ class ModelSaver:
         workspace: Workspace,
         config: TrainConfig,
         inputs: dict[Artefact, Manifest],
-        statistics: TableStatistics,
+        described: files.Described,
         callback: Callable[[], Any] | None,
     ) -> None:
         self._workspace, self._config, self._inputs = workspace, config, inputs
-        self._statistics, self._callback = statistics, callback
+        self._described, self._callback = described, callback
         self._run: Run | None = None
         self._regime: Regime | None = None
         self.transfer: Transfer | None = None
@@ -92,7 +93,7 @@ class ModelSaver:
 
     def save(self, learner: Learner) -> None:
         """Save the best model so far, and all that is needed to go on from here."""
-        assert isinstance(learner.best, TabularNetwork)
+        assert isinstance(learner.best, TabularNetwork | SequenceNetwork)
         begun = time.monotonic()
         self._write(learner.best, learner.history, None, learner.snapshot())
         self._saved_at = time.monotonic()
@@ -102,7 +103,7 @@ class ModelSaver:
         self._checkpoints_saved = _checkpoints(learner.history)
 
     def finish(
-        self, network: TabularNetwork | None, history: History, outcome: Outcome | None, snapshot: dict[str, Any] | None
+        self, network: Network | None, history: History, outcome: Outcome | None, snapshot: dict[str, Any] | None
     ) -> None:
         """Save the finished model with the whole history; without a network there is nothing to model."""
         self._write(network, history, outcome, snapshot)
@@ -110,7 +111,7 @@ class ModelSaver:
 
     def _write(
         self,
-        network: TabularNetwork | None,
+        network: Network | None,
         history: History,
         outcome: Outcome | None,
         snapshot: dict[str, Any] | None,
@@ -123,7 +124,10 @@ class ModelSaver:
             weights: dict[str, Tensor] = {} if network is None else network.state_dict()
             writer.write_bytes(files.WEIGHTS_FILE, files.to_bytes({name: t.cpu() for name, t in weights.items()}))
             writer.write_json(files.CONFIGS_FILE, json.loads(self._configs(network).model_dump_json()))
-            writer.write_bytes(files.STATISTICS_FILE, self._statistics.model_dump_json(indent=1).encode())
+            writer.write_bytes(files.STATISTICS_FILE, self._described.target.model_dump_json(indent=1).encode())
+            if self._described.context is not None:
+                context = self._described.context.model_dump_json(indent=1).encode()
+                writer.write_bytes(files.CONTEXT_STATISTICS_FILE, context)
             writer.write_bytes(files.PROGRESS_FILE, history.to_csv().encode())
             if snapshot is not None:
                 writer.write_bytes(files.SNAPSHOT_FILE, files.to_bytes(self._sealed(snapshot)))
@@ -136,11 +140,12 @@ class ModelSaver:
                 "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
             }
 
-    def _configs(self, network: TabularNetwork | None) -> files.ModelConfigs:
+    def _configs(self, network: Network | None) -> files.ModelConfigs:
         return files.ModelConfigs(
             model=self._config.model or DEFAULT if self._run is None else self._run.settings["model"],
             sizes=network.sizes if network else sizes_for(self._config.model, 0),
             enable_flexible_generation=self._config.enable_flexible_generation,
+            max_sequence_window=self._config.max_sequence_window,
         )
 
     def _sealed(self, learner: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,9 @@ import torch
 
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
 from synth_engine.stages import model_files as files
+from synth_engine.stages.learning.kinds import Network
 from synth_engine.stages.learning.model_saver import FORMAT, Run
-from synth_engine.stages.statistics import TableStatistics
-from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
-from synth_engine.tabular.transfer import Transfer, transfer
 from synth_engine.training import Learner, Randomness
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
@@ -111,24 +109,16 @@ class Reusable:
     Args:
         model: Its identifier.
         network: With its weights.
-        statistics: Of the data that it was trained on.
+        described: Statistics of the data that it was trained on.
         events: What is known of its privacy; None where it was trained without.
         digest: Of its files.
     """
 
     model: str
-    network: TabularNetwork
-    statistics: TableStatistics
+    network: Network
+    described: files.Described
     events: list[dict[str, Any]] | None
     digest: str
-
-    def give(self, network: TabularNetwork, statistics: TableStatistics) -> Transfer:
-        """Carry the weights over to a fresh network for the columns of other data, as far as they fit.
-
-        Raises:
-            InputError: the sizes differ, or there is no column in common.
-        """
-        return transfer(self.network, self.statistics.columns, network, statistics.columns)
 
 
 def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: torch.device) -> Reusable | None:
@@ -145,13 +135,17 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
             f"{workspace.folder(Artefact.MODEL_DATA)}: has no {files.STATISTICS_FILE}, so what its codes mean is not "
             "known; use model_state_strategy='RESET'"
         )
-    statistics = TableStatistics.model_validate(model.json(files.STATISTICS_FILE))
-    network = files.load_network(model, statistics, device)
+    described = files.Described.of_model(model)
+    network: Network | None
+    if described.has_subjects:
+        network = files.load_sequence_network(model, described, device)
+    else:
+        network = files.load_network(model, described.target, device)
     if network is None:
         return None
     privacy = model.manifest.facts.get("privacy")
     events = None if privacy is None else privacy["events"]
-    return Reusable(_configs_of(model).model, network, statistics, events, model.manifest.digest)
+    return Reusable(_configs_of(model).model, network, described, events, model.manifest.digest)
 
 
 def _configs_of(model: ArtefactReader) -> files.ModelConfigs:

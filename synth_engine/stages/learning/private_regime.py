@@ -5,20 +5,17 @@ Belongs here: what is decided before the first step. Does not belong here: mecha
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from torch import Tensor
-
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
+from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.model_state import Reusable
 from synth_engine.stages.learning.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.learning.spending import Bounded, RunLedger, allowance_of
 from synth_engine.tabular.marginals import count_codes, release_counts
-from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.private_task import PrivateTabularTask
 from synth_engine.tabular.recipe import (
     PRIVATE_AVERAGE_DECAY,
     PRIVATE_EPOCHS,
@@ -34,7 +31,6 @@ from synth_engine.training.private_plan import PrivatePlan, plan_training
 from synth_engine.training.private_stepper import PrivateStepper
 from synth_engine.training.secrets import secret_generator
 from synth_engine.training.team import Team
-from synth_engine.workspace.artefacts import TRAINING
 
 # A step's records are looked at in parts, which bounds the memory.
 MAX_BATCH = 1024
@@ -125,23 +121,28 @@ class PrivateRegime:
             "events": [asdict(event) for event in events if not event.is_free],
         }
 
-    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor] | None:
+    def counts(self, kind: Kind) -> Counts | None:
         """With noise; the same each time it is asked. None where the budget is too small even for that."""
-        exact, event = count_codes(training_NK, cardinalities), self.private_plan.marginals
+        event = self.private_plan.marginals
         if event is None:
             return None
-        return release_counts(exact, event.noise_multiplier, secret_generator(self.randomness, "marginals"))
+        counted = kind.counted_once(secret_generator(self.randomness, "counted"))
+        exact = [count_codes(codes, cardinalities) for codes, cardinalities in counted]
+        rng, n_all = secret_generator(self.randomness, "marginals"), sum(map(len, exact))
+        # A record adds 1 to a count of every sub-column of all tables together.
+        return [
+            release_counts(each, event.noise_multiplier * math.sqrt(n_all / len(each)), rng) if each else []
+            for each in exact
+        ]
 
-    def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:
+    def parts(self, network: Network, kind: Kind, team: Team) -> Parts:
         """Steps on noisy sums of clipped gradients. Nobody judges the epochs: that would look at records for free."""
         plan = self.private_plan
-        training = codes[TRAINING]
-        task = PrivateTabularTask(training, flexible=self.config.enable_flexible_generation)
         micro_batches = self.settings["micro_batches"]
         records_per_step = min(self.settings["batch_size"] * micro_batches, self.n_records)
         stepper = PrivateStepper(
             network,
-            task.batch_losses,
+            kind.private_losses(flexible=self.config.enable_flexible_generation),
             self.randomness,
             team,
             max_grad_norm=plan.max_grad_norm,
@@ -149,7 +150,7 @@ class PrivateRegime:
             records_per_step=max(records_per_step, 1),
         )
         sampler = PoissonRows(
-            len(training), plan.sample_rate, records_per_step, micro_batches, self.randomness, training.device
+            kind.n_records, plan.sample_rate, records_per_step, micro_batches, self.randomness, kind.device
         )
         schedule = private_schedule_for(plan.steps, records_per_step)
         return Parts(stepper, sampler, schedule, None, PRIVATE_AVERAGE_DECAY)

@@ -4,25 +4,20 @@ Belongs here: which parts a training is put together from. Does not belong here:
 the ledger is told (`spending`), files.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor
-
 from synth_engine.domain import TrainConfig
+from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.spending import Account
 from synth_engine.tabular.marginals import count_codes
-from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
 from synth_engine.tabular.sizes import DEFAULT, Sizes
-from synth_engine.tabular.task import TabularTask
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
 from synth_engine.training.loop import Referee, Spending
 from synth_engine.training.sampling import Sampler
 from synth_engine.training.steppers import Stepper
 from synth_engine.training.team import Team
-from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
 DEFAULT_EPOCHS = 100.0
 DEFAULT_MINUTES = 10 * 24 * 60.0
@@ -88,12 +83,12 @@ class Regime(Protocol):
         """What may be said of the privacy of a model after so many steps; None where nothing can be."""
         ...
 
-    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor] | None:
+    def counts(self, kind: Kind) -> Counts | None:
         """How often each code of each sub-column occurs, as far as it may be known; None where nothing may be."""
         ...
 
-    def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:
-        """What to train the network with, on codes by role."""
+    def parts(self, network: Network, kind: Kind, team: Team) -> Parts:
+        """What to train the network with."""
         ...
 
 
@@ -122,19 +117,19 @@ class PlainRegime:
         """There is none."""
         return None
 
-    def counts(self, training_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
+    def counts(self, kind: Kind) -> Counts:
         """As they are."""
-        return count_codes(training_NK, cardinalities)
+        return [count_codes(codes, cardinalities) for codes, cardinalities in kind.counted()]
 
-    def parts(self, network: TabularNetwork, codes: Mapping[str, Tensor], team: Team) -> Parts:
+    def parts(self, network: Network, kind: Kind, team: Team) -> Parts:
         """Steps on the mean loss."""
-        flexible = self.config.enable_flexible_generation
-        task = TabularTask(network, codes[TRAINING], codes[VALIDATION], flexible=flexible)
+        task = kind.task(network, flexible=self.config.enable_flexible_generation)
         batch_size, micro_batches = self.settings["batch_size"], self.settings["micro_batches"]
+        n_rows, rows_per_step = (int(n * kind.events_per_part) for n in (kind.n_parts, batch_size * micro_batches))
         return Parts(
             PlainStepper(network, task, self.randomness, team),
-            ShuffledRows(task.n_training, batch_size, micro_batches, self.randomness, codes[TRAINING].device),
-            schedule_for(task.n_training, batch_size * micro_batches),
+            ShuffledRows(kind.n_parts, batch_size, micro_batches, self.randomness, kind.device),
+            schedule_for(n_rows, rows_per_step),
             task,
             AVERAGE_DECAY,
         )
@@ -145,14 +140,17 @@ def common_settings(config: TrainConfig, team: Team, batch_size: int) -> dict[st
     return {
         "model": config.model or DEFAULT,
         "enable_flexible_generation": config.enable_flexible_generation,
+        "max_sequence_window": config.max_sequence_window,
         "batch_size": config.batch_size or batch_size,
         "micro_batches": (config.gradient_accumulation_steps or 1) * team.size,
     }
 
 
-def plain_settings(config: TrainConfig, team: Team, n_training: int) -> dict[str, Any]:
+def plain_settings(config: TrainConfig, team: Team, kind: Kind) -> dict[str, Any]:
     """Of training without differential privacy."""
-    return common_settings(config, team, batch_size_for(n_training)) | {"differential_privacy": None}
+    rows = batch_size_for(int(kind.n_parts * kind.events_per_part))
+    batch_size = max(1, round(rows / kind.events_per_part))
+    return common_settings(config, team, batch_size) | {"differential_privacy": None}
 
 
 def limits_of(config: TrainConfig) -> dict[str, float]:

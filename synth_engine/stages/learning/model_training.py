@@ -1,43 +1,42 @@
-"""Training of tabular models: the half of `train` that needs torch."""
+"""One training of a model: the half of `train` that needs torch."""
 
 import secrets
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from synth_engine._version import __version__
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.stages.learning.flat import FlatKind
+from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.model_saver import ModelSaver, Run
 from synth_engine.stages.learning.model_state import Reusable, State
 from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
+from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
-from synth_engine.stages.model_files import layout_of
-from synth_engine.stages.statistics import TableStatistics
-from synth_engine.tabular.calibration import calibrate
+from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import Sizes, sizes_for
+from synth_engine.tabular.sizes import Sizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
 from synth_engine.training.termination import Termination, awaited
 from synth_engine.workspace import ArtefactReader, Workspace
-from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
 _ID_BYTES = 8
 
 
 @dataclass(frozen=True)
-class TabularTraining:
+class ModelTraining:
     """A training to be done.
 
     Args:
         workspace: Where.
-        statistics: Of the table.
-        encoded: Its codes.
+        described: Statistics of the tables.
+        encoded: Their codes.
         data_version: Tells versions of the table apart.
         config: Settings.
         device: Where to compute.
@@ -47,7 +46,7 @@ class TabularTraining:
     """
 
     workspace: Workspace
-    statistics: TableStatistics
+    described: Described
     encoded: ArtefactReader
     data_version: str
     config: TrainConfig
@@ -61,7 +60,7 @@ class TabularTraining:
         with awaited() as termination, joined(self.device) as team:
             callback = update_progress if team.rank == 0 else None
             progress = Progress(callback, "train", total=epochs_of(self.config), unit="epochs")
-            if layout_of(self.statistics).n_columns:
+            if self.described.has_subjects or layout_of(self.described.target).n_columns:
                 self._train(team, termination, progress)
             elif team.rank == 0:
                 self.saver.finish(None, History(), None, None)
@@ -70,9 +69,9 @@ class TabularTraining:
         run_id, randomness = self._identity(team)
         regime = self._regime(team, run_id, randomness)
         run = Run(run_id, randomness, regime.settings, regime.limits, regime.plan)
-        counts = regime.counts(self._codes[TRAINING], layout_of(self.statistics).cardinalities)
+        counts = regime.counts(self._kind)
         network = self._network(regime, counts, randomness)
-        parts = regime.parts(network, self._codes, team)
+        parts = regime.parts(network, self._kind, team)
         learner = self._learner(network, parts, run)
         self.saver.begin(run, regime, learner)
         loop = Loop(
@@ -91,17 +90,19 @@ class TabularTraining:
             self._finish(learner, outcome, counts, loop, randomness)
 
     def _finish(
-        self, learner: Learner, outcome: Outcome, counts: list[Tensor] | None, loop: Loop, randomness: Randomness
+        self, learner: Learner, outcome: Outcome, counts: Counts | None, loop: Loop, randomness: Randomness
     ) -> None:
         best = learner.best
-        assert isinstance(best, TabularNetwork)
+        assert isinstance(best, TabularNetwork | SequenceNetwork)
         if outcome.steps and counts is not None:
-            calibrate(best, counts, randomness.generator(self.device, "calibration"))
+            self._kind.calibrate(best, counts, randomness.generator(self.device, "calibration"))
         self.saver.finish(best, learner.history, outcome, loop.end)
 
     @cached_property
-    def _codes(self) -> dict[str, Tensor]:
-        return {role: _read_codes(self.encoded, role).to(self.device) for role in (TRAINING, VALIDATION)}
+    def _kind(self) -> Kind:
+        if not self.described.has_subjects:
+            return FlatKind.read(self.described.target, self.encoded, self.device)
+        return SequenceKind.read(self.described, self.encoded, self.device, self.config.max_sequence_window)
 
     def _identity(self, team: Team) -> tuple[str, Randomness]:
         """Name and randomness of the run: new ones, or those of the run that is gone on with."""
@@ -129,48 +130,40 @@ class TabularTraining:
         ledger = RunLedger(self.workspace, run_id, self.data_version)
         resumed = None if self.state is None else {**self.state.run.plan, "steps_taken": self.state.steps}
         if self.config.differential_privacy is None:
-            settings = plain_settings(self.config, team, len(self._codes[TRAINING]))
+            settings = plain_settings(self.config, team, self._kind)
             return PlainRegime(self.config, randomness, settings, Unbounded(ledger), plan={})
-        n_records = self.statistics.no_of_training_records  # the number that is published; the real one may be secret
+        n_records = (
+            self.described.target.no_of_training_records
+        )  # the number that is published; the real one may be secret
         settings = private_settings(self.config, team, n_records)
         return PrivateRegime.planned(
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )
 
-    def _network(self, regime: Regime, counts: list[Tensor] | None, randomness: Randomness) -> TabularNetwork:
-        layout = layout_of(self.statistics)
+    def _network(self, regime: Regime, counts: Counts | None, randomness: Randomness) -> Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = TabularNetwork(layout, self._sizes(regime, len(layout.cardinalities)))
+            network = self._kind.network(self._sizes(regime))
         network.to(self.device)
         if counts is not None:
-            network.start_from_marginals(counts)
+            self._kind.start(network, counts)
         if self.reused is not None:
-            self.saver.transfer = self.reused.give(network, self.statistics)
+            self.saver.transfer = self._kind.carry_over(self.reused.network, self.reused.described, network)
             if self.saver.transfer.n_new_codes and counts is not None:  # half of what a first epoch would bring
-                calibrate(network, counts, randomness.generator(self.device, "reuse"))
+                self._kind.calibrate(network, counts, randomness.generator(self.device, "reuse"))
         return network
 
-    def _sizes(self, regime: Regime, n_sub_columns: int) -> Sizes:
+    def _sizes(self, regime: Regime) -> Sizes:
         """Those of a model that is taken up stay, if it is the one that is asked for."""
         if self.state is not None:
             return self.state.sizes
-        suited = regime.sizes(sizes_for(self.config.model, n_sub_columns))
+        suited = regime.sizes(self._kind.sizes(self.config.model))
         if self.reused is not None and self.reused.model == self.config.model:
             return replace(self.reused.network.sizes, dropout=suited.dropout)
         return suited
 
-    def _learner(self, network: TabularNetwork, parts: Parts, run: Run) -> Learner:
+    def _learner(self, network: Network, parts: Parts, run: Run) -> Learner:
         learner = Learner(network, parts.stepper, parts.schedule, WeightAverage(network, parts.average_decay))
         if self.state is not None:
             self.state.resume(learner, run)
         return learner
-
-
-def _read_codes(encoded: ArtefactReader, role: str) -> Tensor:
-    """All partitions of a role as one integer matrix, rows by sub-columns."""
-    tables = [encoded.table(name) for name in encoded.parts(role)]
-    arrays = [np.column_stack([column.to_numpy() for column in table.columns]) for table in tables if table.num_columns]
-    if not arrays:
-        return torch.zeros(0, 0, dtype=torch.int32)
-    return torch.from_numpy(np.concatenate(arrays).astype(np.int32))

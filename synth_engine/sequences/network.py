@@ -1,0 +1,150 @@
+"""The network of subjects: a context, a number of events given it, and events given that and all events before."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from synth_engine.nn import CodeEmbedding, dropout, random_bytes
+from synth_engine.sequences.history import History
+from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.positions import hats, knots
+from synth_engine.sequences.records import Batch
+from synth_engine.tabular.layout import Layout
+from synth_engine.tabular.network import OrderGroup, Surroundings, TabularNetwork
+from synth_engine.tabular.sizes import Sizes
+
+# Units of the context, of each layer of the history and of the state of an event, for each unit of a block.
+UNITS_PER_HIDDEN = 2
+
+
+class ContextEncoder(nn.Module):
+    """The codes of a context as one vector.
+
+    Args:
+        layout: Of the context; without a column the vector is empty.
+        dim: Size of an embedding.
+        units: Size U of the vector.
+    """
+
+    def __init__(self, layout: Layout, dim: int, units: int) -> None:
+        super().__init__()
+        n = len(layout.cardinalities)
+        self.units = units if n else 0
+        if n:
+            self.embedding = CodeEmbedding(layout.cardinalities, dim, layout.ranks)
+            self.weight = nn.Parameter(torch.randn(n * dim, units) * math.sqrt(1 / (n * dim)))
+            self.bias = nn.Parameter(torch.zeros(units))
+
+    def forward(self, codes_BC: Tensor, rate: float = 0.0, noise: Tensor | None = None) -> Tensor:
+        """Vectors (B, U)."""
+        if not self.units:
+            return torch.zeros(len(codes_BC), 0, device=codes_BC.device)
+        embedded = self.embedding(codes_BC).flatten(1)
+        return dropout(torch.addmm(self.bias, embedded, self.weight).relu(), rate, noise)
+
+
+class SequenceNetwork(nn.Module):
+    """Distributions of the number of events of a subject, and of every code of every event.
+
+    Args:
+        layout: Of all codes.
+        sizes: Numbers of units.
+        window: The most events of a subject in a batch.
+
+    Guarantees: the distribution of a code depends on nothing that comes after it: not on later events, nor on later
+    sub-columns of the same event in the order.
+    """
+
+    knots_N: Tensor
+
+    def __init__(self, layout: SequenceLayout, sizes: Sizes, window: int) -> None:
+        super().__init__()
+        self.layout, self.sizes = layout, sizes
+        self._longest = min(window, layout.longest)
+        units = UNITS_PER_HIDDEN * sizes.hidden
+        self.context = ContextEncoder(layout.context, sizes.embedding, units)
+        self.register_buffer("knots_N", knots(layout.longest), persistent=False)
+        state = self.context.units
+        if layout.is_sequential:
+            self.lengths = TabularNetwork(layout.length, sizes, state=self.context.units)
+            self.history = History(len(layout.events.cardinalities) * sizes.embedding, units)
+            inputs = state + 3 * len(self.knots_N) + self.history.size
+            self.mix_weight = nn.Parameter(torch.randn(inputs, units) * math.sqrt(2 / inputs))
+            self.mix_bias = nn.Parameter(torch.zeros(units))
+            state = units
+        self.events = TabularNetwork(layout.events, sizes, state=state, repeats=layout.is_sequential)
+
+    def start_from_marginals(self, events: Sequence[Tensor], lengths: Sequence[Tensor]) -> None:
+        """Let the first predictions be these frequencies of codes, of events and of lengths."""
+        self.events.start_from_marginals(events)
+        if self.layout.is_sequential:
+            self.lengths.start_from_marginals(lengths)
+
+    def draw_noise(self, n_subjects: int, n_events: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """What decides over the units that are dropped, `n_noise` tensors; see `losses`."""
+        if not self.sizes.dropout:
+            return ()
+        drawn = [random_bytes((n_subjects, self.context.units), generator)]
+        if self.layout.is_sequential:
+            drawn += self.lengths.draw_noise(n_subjects, generator)
+            drawn.append(random_bytes((n_events, UNITS_PER_HIDDEN * self.sizes.hidden), generator))
+        return *drawn, *self.events.draw_noise(n_events, generator)
+
+    @property
+    def n_noise(self) -> int:
+        """Tensors of `draw_noise`."""
+        if not self.sizes.dropout:
+            return 0
+        return 1 + self.events.n_noise + (1 + self.lengths.n_noise if self.layout.is_sequential else 0)
+
+    def losses(self, batch: Batch, groups: Sequence[OrderGroup], noise: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
+        """Negative log-likelihoods, in nats.
+
+        Args:
+            batch: Subjects and their events.
+            groups: The column orders of the events, in the events' order.
+            noise: Of `draw_noise`; without it no unit is dropped.
+
+        Returns:
+            That of the number of events of each subject, (B,), and that of each event, (E,).
+        """
+        drops = iter(noise)
+        context_BU = self.context(batch.context_BC, self.sizes.dropout, next(drops, None))
+        of_lengths = context_BU.new_zeros(len(context_BU))
+        embedded_EKD = self.events.embedding(batch.events_EK)
+        if self.layout.is_sequential:
+            of_lengths = self._of_lengths(
+                batch, context_BU, [next(drops) for _ in range(self.lengths.n_noise if noise else 0)]
+            )
+            around = self._around(batch, context_BU, embedded_EKD, next(drops, None))
+        else:
+            around = Surroundings(context_BU[batch.subject_E])
+        of_events_KE = self.events.losses(
+            batch.events_EK, groups, list(drops), embedded_BKD=embedded_EKD, around=around
+        )
+        return of_lengths, of_events_KE.sum(0)
+
+    def _of_lengths(self, batch: Batch, context_BU: Tensor, noise: Sequence[Tensor]) -> Tensor:
+        n_columns, device = self.layout.length.n_columns, context_BU.device
+        group = OrderGroup(len(context_BU), torch.arange(n_columns, device=device)[None])
+        around = Surroundings(context_BU)
+        return self.lengths.losses(batch.length_BL, [group], noise, around=around).sum(0)
+
+    def _around(self, batch: Batch, context_BU: Tensor, embedded_EKD: Tensor, noise: Tensor | None) -> Surroundings:
+        history = self.history(embedded_EKD.flatten(1), batch.is_first_E, self._longest)
+        inputs = torch.cat([context_BU[batch.subject_E], self.places(batch.index_E, batch.total_E), history], 1)
+        before_EK = nn.functional.pad(batch.events_EK[:-1], (0, 0, 1, 0))
+        state = dropout(torch.addmm(self.mix_bias, inputs, self.mix_weight).relu(), self.sizes.dropout, noise)
+        return Surroundings(state, before_EK, (~batch.is_first_E).to(state))
+
+    def places(self, index_E: Tensor, total_E: Tensor) -> Tensor:
+        """Vectors (E, P) of places in sequences."""
+        numbers = index_E, total_E - index_E - 1, total_E
+        return torch.cat([hats(each, self.knots_N) for each in numbers], 1)
+
+    def state(self, context_BU: Tensor, index_B: Tensor, total_B: Tensor, history_BU: Tensor) -> Tensor:
+        """State (B, U) of an event while events are drawn: twin of what `losses` computes."""
+        inputs = torch.cat([context_BU, self.places(index_B, total_B), history_BU], 1)
+        return torch.addmm(self.mix_bias, inputs, self.mix_weight).relu()

@@ -1,0 +1,157 @@
+"""What the training loop learns: subjects with their events under a mix of column orders."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from synth_engine.nn.orders import natural_order, random_orders
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.sequences.records import Batch, Records
+from synth_engine.tabular.network import OrderGroup
+from synth_engine.tabular.task import MAX_RANDOM_ORDERS, NATURAL_SHARE, ROWS_PER_ORDER
+
+DEFAULT_WINDOW = 100
+MAX_VALIDATION_EVENTS = 4096
+
+
+class Windows:
+    """Parts of sequences to learn from: long sequences have several, short ones are a part by themselves.
+
+    Args:
+        records: Subjects.
+        longest: The most events of a part.
+
+    Attributes:
+        subject_W: The subject of each part.
+        number_W: Which of its subject's parts it is.
+    """
+
+    def __init__(self, records: Records, longest: int) -> None:
+        self.records, self.longest = records, longest
+        n_parts = ((records.lengths + longest - 1) // longest).clamp(min=1)
+        self.subject_W = torch.repeat_interleave(n_parts)
+        self.number_W = torch.arange(len(self.subject_W), device=records.device)
+        self.number_W = self.number_W - (n_parts.cumsum(0) - n_parts)[self.subject_W]
+
+    def __len__(self) -> int:
+        return len(self.subject_W)
+
+    def at_random(self, rows: Tensor, generator: torch.Generator) -> Batch:
+        """Windows that begin anywhere, those of long sequences also before their first event or near the last one.
+
+        So every event of a sequence is seen equally often.
+        """
+        subjects = self.subject_W[rows]
+        totals = self.records.lengths[subjects]
+        uniforms = torch.rand(len(rows), generator=generator, device=generator.device)
+        start = (uniforms * (totals + self.longest - 1)).long() - self.longest + 1
+        end = (start + self.longest).minimum(totals)
+        is_whole = totals <= self.longest
+        start, end = start.clamp(min=0).masked_fill(is_whole, 0), torch.where(is_whole, totals, end)
+        return self.records.batch(subjects, start, end - start)
+
+    def in_order(self, rows: Tensor) -> Batch:
+        """Windows one after the other."""
+        subjects = self.subject_W[rows]
+        start = self.number_W[rows] * self.longest
+        return self.records.batch(subjects, start, (self.records.lengths[subjects] - start).clamp(max=self.longest))
+
+
+class SequenceTask:
+    """Subjects, and the network that learns them.
+
+    Losses are divided by `scale`, so that they do not grow with the usual number of events: learning rates and the
+    norm that gradients are clipped to then mean the same as for single rows.
+
+    Args:
+        network: The network.
+        training: Subjects to learn from.
+        validation: Subjects to judge by.
+        flexible: Learn every column order of an event; otherwise the natural one only.
+        window: The most events of a subject that are seen at once.
+        scale: A usual number of events.
+        validation_seed: Orders in validation are the same every time, so that losses can be compared.
+    """
+
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        training: Records,
+        validation: Records,
+        *,
+        flexible: bool,
+        window: int = DEFAULT_WINDOW,
+        scale: float = 1.0,
+        validation_seed: int = 0,
+    ) -> None:
+        self.network = network
+        self.training, self.validation = Windows(training, window), Windows(validation, window)
+        self.n_training, self.n_validation = len(self.training), len(validation)
+        self._flexible = flexible and network.layout.events.n_columns > 1
+        self._scale, self._validation_seed = scale, validation_seed
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Codes of windows, the orders of each of their groups of events, and what decides over dropped units.
+
+        Args:
+            rows: Indices of windows.
+            generator: Source of all that is random.
+        """
+        batch = self.training.at_random(rows, generator)
+        orders = self._draw_orders(len(batch.events_EK), generator)
+        noise = self.network.draw_noise(len(rows), len(batch.events_EK), generator)
+        return *batch, *orders, *noise
+
+    def losses(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
+        """Loss of each of the windows, (B,)."""
+        assert isinstance(network, SequenceNetwork)
+        n_codes, n_noise = len(Batch._fields), network.n_noise
+        batch = Batch(*drawn[:n_codes])
+        orders, noise = drawn[n_codes : len(drawn) - n_noise], drawn[len(drawn) - n_noise :]
+        return self._by_subject(batch, *network.losses(batch, self._groups(len(batch.events_EK), orders), noise))
+
+    @torch.no_grad()
+    def validation_loss(self, network: nn.Module) -> float | None:
+        """Mean over the validation subjects, without dropout and with the same orders every time; None without any."""
+        assert isinstance(network, SequenceNetwork)
+        if not self.n_validation:
+            return None
+        generator = torch.Generator(self.validation.records.device).manual_seed(self._validation_seed)
+        total = torch.zeros((), dtype=torch.float64, device=generator.device)
+        for rows in self._validation_batches():
+            batch = self.validation.in_order(rows)
+            orders = self._draw_orders(len(batch.events_EK), generator)
+            losses = network.losses(batch, self._groups(len(batch.events_EK), orders))
+            total += self._by_subject(batch, *losses).sum(dtype=torch.float64)
+        return total.item() / self.n_validation
+
+    def _by_subject(self, batch: Batch, of_lengths: Tensor, of_events: Tensor) -> Tensor:
+        return of_lengths.index_add(0, batch.subject_E, of_events) / self._scale
+
+    def _validation_batches(self) -> list[Tensor]:
+        rows = torch.arange(len(self.validation), device=self.validation.records.device)
+        per_batch = max(1, MAX_VALIDATION_EVENTS // max(1, min(self.validation.longest, self._usual)))
+        return list(rows.split(per_batch))
+
+    @property
+    def _usual(self) -> int:
+        return int(self._scale)
+
+    def _random_part(self, n_events: int) -> tuple[int, int]:
+        """How many events are seen in random orders, and how many orders these are."""
+        if not self._flexible:
+            return 0, 0
+        wanted = int(n_events * (1 - NATURAL_SHARE))
+        n_orders = min(max(wanted // ROWS_PER_ORDER, 1), MAX_RANDOM_ORDERS)
+        return wanted // n_orders * n_orders, n_orders
+
+    def _draw_orders(self, n_events: int, generator: torch.Generator) -> list[Tensor]:
+        n_columns, (n_random, n_orders) = self.network.layout.events.n_columns, self._random_part(n_events)
+        orders = [natural_order(n_columns, generator.device)] if n_events > n_random else []
+        return orders + ([random_orders(n_orders, n_columns, generator)] if n_random else [])
+
+    def _groups(self, n_events: int, orders: Sequence[Tensor]) -> list[OrderGroup]:
+        n_random, _ = self._random_part(n_events)
+        sizes = [size for size in (n_events - n_random, n_random) if size]
+        return [OrderGroup(*group) for group in zip(sizes, orders, strict=True)]

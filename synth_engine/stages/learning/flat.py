@@ -1,0 +1,112 @@
+"""Rows of one table, each a record, as something to learn from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.model_files import Described, layout_of
+from synth_engine.stages.statistics import TableStatistics
+from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.network import TabularNetwork
+from synth_engine.tabular.private_task import PrivateTabularTask
+from synth_engine.tabular.sizes import Sizes, sizes_for
+from synth_engine.tabular.task import TabularTask
+from synth_engine.tabular.transfer import transfer
+from synth_engine.tabular.transferred import Transfer
+from synth_engine.training.private_stepper import TappedLosses
+from synth_engine.workspace import ArtefactReader
+from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+
+@dataclass(frozen=True, eq=False)
+class FlatKind:
+    """See `kinds.Kind`.
+
+    Args:
+        statistics: Of the table.
+        codes: Integer matrices (N, K), by role.
+    """
+
+    statistics: TableStatistics
+    codes: Mapping[str, Tensor]
+
+    @classmethod
+    def read(cls, statistics: TableStatistics, encoded: ArtefactReader, device: torch.device) -> "FlatKind":
+        """Read all partitions."""
+        return cls(statistics, {role: _read_codes(encoded, role).to(device) for role in (TRAINING, VALIDATION)})
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codes lie."""
+        return self.codes[TRAINING].device
+
+    @property
+    def n_parts(self) -> int:
+        """Number of training rows."""
+        return len(self.codes[TRAINING])
+
+    n_records = n_parts
+
+    @property
+    def events_per_part(self) -> float:
+        """One."""
+        return 1.0
+
+    def sizes(self, model: str | None) -> Sizes:
+        """By the number of sub-columns."""
+        return sizes_for(model, len(layout_of(self.statistics).cardinalities))
+
+    def network(self, sizes: Sizes) -> TabularNetwork:
+        """A fresh network."""
+        return TabularNetwork(layout_of(self.statistics), sizes)
+
+    def counted(self) -> list[Counted]:
+        """All training rows."""
+        return [(self.codes[TRAINING], layout_of(self.statistics).cardinalities)]
+
+    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
+        """The same: a row is a record."""
+        return self.counted()
+
+    def start(self, network: nn.Module, counts: Counts) -> None:
+        """Let the first predictions be these frequencies."""
+        assert isinstance(network, TabularNetwork)
+        network.start_from_marginals(counts[0])
+
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
+        """Let samples have these frequencies."""
+        assert isinstance(network, TabularNetwork)
+        calibrate(network, counts[0], generator)
+
+    def task(self, network: nn.Module, *, flexible: bool) -> TabularTask:
+        """Plain training."""
+        assert isinstance(network, TabularNetwork)
+        return TabularTask(network, self.codes[TRAINING], self.codes[VALIDATION], flexible=flexible)
+
+    def private_losses(self, *, flexible: bool) -> TappedLosses:
+        """Training with differential privacy."""
+        return PrivateTabularTask(self.codes[TRAINING], flexible=flexible).batch_losses
+
+    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+        """Column by column, code by code."""
+        assert isinstance(old, TabularNetwork)
+        assert isinstance(new, TabularNetwork)
+        return transfer(old, described.target.columns, new, self.statistics.columns)
+
+
+def _read_codes(encoded: ArtefactReader, role: str) -> Tensor:
+    """All partitions of a role as one integer matrix, rows by sub-columns."""
+    tables = [encoded.table(name) for name in encoded.parts(role)]
+    return torch.from_numpy(np.concatenate([matrix(table.columns, table.num_rows) for table in tables]))
+
+
+def matrix(columns: Sequence[object], n_rows: int) -> "np.typing.NDArray[np.int32]":
+    """Columns of codes side by side."""
+    codes = np.empty((n_rows, len(columns)), np.int32)
+    for place, column in enumerate(columns):
+        codes[:, place] = column.to_numpy()  # type: ignore[attr-defined]
+    return codes

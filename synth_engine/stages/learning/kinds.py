@@ -1,0 +1,92 @@
+"""The two kinds of what is learned from: rows of one table, and subjects with their events.
+
+Belongs here: what a training must know of its data and of the network for them. Does not belong here: how they are
+learned (`regimes`), how the network works (`synth_engine.tabular`, `synth_engine.sequences`).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.stages.model_files import Described
+from synth_engine.tabular.network import TabularNetwork
+from synth_engine.tabular.sizes import Sizes
+from synth_engine.tabular.transferred import Transfer
+from synth_engine.training.gradients import Losses
+from synth_engine.training.loop import Referee
+from synth_engine.training.private_stepper import TappedLosses
+
+# Codes (N, K) of which each sub-column is counted, and how many codes each may have.
+Counted = tuple[Tensor, Sequence[int]]
+Counts = Sequence[Sequence[Tensor]]
+"""How often each code of each sub-column occurs, for each table of codes that is counted."""
+
+Network = TabularNetwork | SequenceNetwork
+
+
+class Task(Losses, Referee, Protocol):
+    """What a plain training does with its data."""
+
+
+class Kind(Protocol):
+    """What is learned from."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codes lie."""
+        ...
+
+    @property
+    def n_parts(self) -> int:
+        """What an epoch goes through: rows, or windows of subjects."""
+        ...
+
+    @property
+    def n_records(self) -> int:
+        """Rows, or subjects. Sensitive."""
+        ...
+
+    @property
+    def events_per_part(self) -> float:
+        """How many rows of codes a part has, usually."""
+        ...
+
+    def sizes(self, model: str | None) -> Sizes:
+        """Sizes of the network for a model identifier."""
+        ...
+
+    def network(self, sizes: Sizes) -> Network:
+        """A fresh network, from torch's own generator."""
+        ...
+
+    def counted(self) -> list[Counted]:
+        """The tables of codes whose frequencies a network starts from."""
+        ...
+
+    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
+        """The same with one row at most of every record, chosen at random."""
+        ...
+
+    def start(self, network: nn.Module, counts: Counts) -> None:
+        """Let the first predictions be these frequencies."""
+        ...
+
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
+        """Let samples have these frequencies, where that can be had."""
+        ...
+
+    def task(self, network: nn.Module, *, flexible: bool) -> Task:
+        """Plain training."""
+        ...
+
+    def private_losses(self, *, flexible: bool) -> TappedLosses:
+        """Training with differential privacy: losses of records."""
+        ...
+
+    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+        """What a trained network knows, to a fresh one for these data; raises `InputError` where nothing fits."""
+        ...

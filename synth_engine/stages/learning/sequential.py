@@ -1,0 +1,155 @@
+"""Subjects with their events as something to learn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.sequences.records import Records
+from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
+from synth_engine.stages.encode import EVENTS, LENGTH
+from synth_engine.stages.learning.flat import matrix
+from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.model_files import Described, sequence_layout_of
+from synth_engine.tabular.sizes import Sizes, sizes_for
+from synth_engine.tabular.transferred import Transfer
+from synth_engine.training.private_stepper import TappedLosses
+from synth_engine.workspace import ArtefactReader
+from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceKind:
+    """See `kinds.Kind`.
+
+    Args:
+        described: Statistics of the target, and of the context table.
+        layout: What they come to.
+        records: Subjects, by role.
+        window: The most events of a subject that are seen at once.
+    """
+
+    described: Described
+    layout: SequenceLayout
+    records: Mapping[str, Records]
+    window: int
+
+    @classmethod
+    def read(
+        cls, described: Described, encoded: ArtefactReader, device: torch.device, window: int | None
+    ) -> "SequenceKind":
+        """Read all partitions."""
+        layout = sequence_layout_of(described)
+        records = {role: _read_records(described, layout, encoded, role).to(device) for role in (TRAINING, VALIDATION)}
+        return cls(described, layout, records, window or DEFAULT_WINDOW)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the codes lie."""
+        return self.records[TRAINING].device
+
+    @property
+    def n_records(self) -> int:
+        """Number of training subjects."""
+        return len(self.records[TRAINING])
+
+    @property
+    def n_parts(self) -> int:
+        """Number of windows."""
+        lengths = self.records[TRAINING].lengths
+        return int(((lengths + self.window - 1) // self.window).clamp(min=1).sum())
+
+    @property
+    def events_per_part(self) -> float:
+        """A usual number of events, as far as it may be known: what losses are divided by."""
+        return float(max(1, min(self.described.target.seq_len.median, self.window)))
+
+    def sizes(self, model: str | None) -> Sizes:
+        """By the number of sub-columns of an event."""
+        return sizes_for(model, len(self.layout.events.cardinalities))
+
+    def network(self, sizes: Sizes) -> SequenceNetwork:
+        """A fresh network."""
+        return SequenceNetwork(self.layout, sizes, self.window)
+
+    def counted(self) -> list[Counted]:
+        """All training events, and all numbers of them."""
+        records = self.records[TRAINING]
+        return [
+            (records.events_EK, self.layout.events.cardinalities),
+            (records.length_SL, self.layout.length.cardinalities),
+        ]
+
+    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
+        """One event of each training subject that has any."""
+        records = self.records[TRAINING]
+        lengths = records.lengths.cpu().numpy()
+        chosen = (rng.random(len(lengths)) * lengths).astype(np.int64)
+        places = torch.from_numpy((records.offsets[:-1].cpu().numpy() + chosen)[lengths > 0])
+        (events, sizes), of_lengths = self.counted()
+        return [(events[places.to(events.device)], sizes), of_lengths]
+
+    def start(self, network: nn.Module, counts: Counts) -> None:
+        """Let the first predictions be these frequencies."""
+        assert isinstance(network, SequenceNetwork)
+        network.start_from_marginals(*counts)
+
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
+        """Nothing: biases of an event depend on what went before, and shifting them breaks what is learned of that."""
+
+    def task(self, network: nn.Module, *, flexible: bool) -> SequenceTask:
+        """Plain training."""
+        assert isinstance(network, SequenceNetwork)
+        return SequenceTask(
+            network,
+            self.records[TRAINING],
+            self.records[VALIDATION],
+            flexible=flexible,
+            window=self.window,
+            scale=self.events_per_part,
+        )
+
+    def private_losses(self, *, flexible: bool) -> TappedLosses:
+        """Not available yet."""
+        raise NotImplementedError(
+            "train: differential_privacy is not available yet for tables with a tgt_context_key; leave it out"
+        )
+
+    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+        """Not available yet."""
+        raise NotImplementedError(
+            "train: model_state_strategy REUSE is not available yet for tables with a tgt_context_key; use RESET"
+        )
+
+
+def _read_records(described: Described, layout: SequenceLayout, encoded: ArtefactReader, role: str) -> Records:
+    tables = [encoded.table(name) for name in encoded.parts(role)]
+    lengths = np.concatenate([table[LENGTH].to_numpy().astype(np.int64) for table in tables])
+    context = [matrix(table.columns[: len(layout.context.cardinalities)], table.num_rows) for table in tables]
+    events = [_events(table, len(layout.events.cardinalities)) for table in tables]
+    codes = np.zeros((len(lengths), 0), np.int32)
+    encoding = described.target.seq_len.encoding
+    if layout.is_sequential and encoding is not None:
+        codes = encoding.encode(pa.array(lengths))
+    return Records(
+        _tensor(np.concatenate(context)),
+        _tensor(codes),
+        _tensor(np.concatenate([[0], lengths.cumsum()])),
+        _tensor(np.concatenate(events)),
+    )
+
+
+def _events(table: pa.Table, n_codes: int) -> "np.typing.NDArray[np.int32]":
+    if n_codes == 0:
+        return np.zeros((int(np.sum(table[LENGTH].to_numpy(), dtype=np.int64)), 0), np.int32)
+    structs = table[EVENTS].combine_chunks().flatten()
+    return matrix(structs.flatten(), len(structs))
+
+
+def _tensor(array: "np.typing.NDArray[np.int32] | np.typing.NDArray[np.int64]") -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
