@@ -12,7 +12,7 @@ import pytest
 
 from synth_engine import generate
 from synth_engine.domain import InputError
-from synth_engine.stages.generating import row_source
+from synth_engine.stages.generating import shard_sizes
 from synth_engine.stages.keys import is_key_type, make_keys
 from tests.stages.helpers import fit, refused, run_all, synthetic, through_parquet
 
@@ -105,7 +105,7 @@ def test_keys_are_unique_across_shards(root: str, table: pd.DataFrame, monkeypat
 
 def set_shard_rows(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Let shards be small."""
-    monkeypatch.setattr(row_source, "SHARD_ROWS", rows)
+    monkeypatch.setattr(shard_sizes, "SHARD_ROWS", rows)
 
 
 def test_more_rows_than_keys_is_told_before_the_work(root: str, monkeypatch: pytest.MonkeyPatch):
