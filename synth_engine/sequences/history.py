@@ -69,7 +69,7 @@ class History(nn.Module):
             if layer < len(self.mixing_weights):
                 both = torch.cat([inputs_EU, state_EU], 1)
                 inputs_EU = torch.addmm(self.mixing_biases[layer], both, self.mixing_weights[layer]).relu()
-        history = nn.functional.pad(torch.cat(known, 1)[:-1], (0, 0, 1, 0))
+        history = nn.functional.pad(torch.cat(known, 1), (0, 0, 1, 0))[:-1]
         return history * ~is_first_E[:, None]
 
     def start(self, n_sequences: int) -> Memory:

@@ -66,19 +66,23 @@ class SequenceNetwork(nn.Module):
         units = UNITS_PER_HIDDEN * sizes.hidden
         self.context = ContextEncoder(layout.context, sizes.embedding, units)
         self.register_buffer("knots_N", knots(layout.longest), persistent=False)
+        self.has_history = bool(layout.is_sequential and layout.events.columns)
         state = self.context.units
         if layout.is_sequential:
-            self.lengths = TabularNetwork(layout.length, sizes, state=self.context.units)
+            self.lengths = TabularNetwork(layout.length, sizes, state=state)
+        if self.has_history:
             self.history = History(len(layout.events.cardinalities) * sizes.embedding, units)
             inputs = state + 3 * len(self.knots_N) + self.history.size
             self.mix_weight = nn.Parameter(torch.randn(inputs, units) * math.sqrt(2 / inputs))
             self.mix_bias = nn.Parameter(torch.zeros(units))
             state = units
-        self.events = TabularNetwork(layout.events, sizes, state=state, repeats=layout.is_sequential)
+        if layout.events.columns:
+            self.events = TabularNetwork(layout.events, sizes, state=state, repeats=self.has_history)
 
     def start_from_marginals(self, events: Sequence[Tensor], lengths: Sequence[Tensor]) -> None:
         """Let the first predictions be these frequencies of codes, of events and of lengths."""
-        self.events.start_from_marginals(events)
+        if self.layout.events.columns:
+            self.events.start_from_marginals(events)
         if self.layout.is_sequential:
             self.lengths.start_from_marginals(lengths)
 
@@ -86,18 +90,27 @@ class SequenceNetwork(nn.Module):
         """What decides over the units that are dropped, `n_noise` tensors; see `losses`."""
         if not self.sizes.dropout:
             return ()
-        drawn = [random_bytes((n_subjects, self.context.units), generator)]
+        shapes = [(n_subjects, self.context.units)]
+        if self.has_history:
+            shapes.append((n_events, len(self.mix_bias)))
+        drawn = [random_bytes(shape, generator) for shape in shapes]
         if self.layout.is_sequential:
             drawn += self.lengths.draw_noise(n_subjects, generator)
-            drawn.append(random_bytes((n_events, UNITS_PER_HIDDEN * self.sizes.hidden), generator))
-        return *drawn, *self.events.draw_noise(n_events, generator)
+        if self.layout.events.columns:
+            drawn += self.events.draw_noise(n_events, generator)
+        return tuple(drawn)
 
     @property
     def n_noise(self) -> int:
         """Tensors of `draw_noise`."""
         if not self.sizes.dropout:
             return 0
-        return 1 + self.events.n_noise + (1 + self.lengths.n_noise if self.layout.is_sequential else 0)
+        of_events = self.events.n_noise if self.layout.events.columns else 0
+        return 1 + self.has_history + self._n_noise_of_lengths + of_events
+
+    @property
+    def _n_noise_of_lengths(self) -> int:
+        return self.lengths.n_noise if self.layout.is_sequential else 0
 
     def losses(self, batch: Batch, groups: Sequence[OrderGroup], noise: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
         """Negative log-likelihoods, in nats.
@@ -110,33 +123,41 @@ class SequenceNetwork(nn.Module):
         Returns:
             That of the number of events of each subject, (B,), and that of each event, (E,).
         """
-        drops = iter(noise)
-        context_BU = self.context(batch.context_BC, self.sizes.dropout, next(drops, None))
-        of_lengths = context_BU.new_zeros(len(context_BU))
+        of_context, of_state, drops = self._apart(noise)
+        n_lengths = self._n_noise_of_lengths if noise else 0
+        context_BU = self.context(batch.context_BC, self.sizes.dropout, of_context)
+        of_lengths = self._of_lengths(batch, context_BU, drops[:n_lengths])
+        if not batch.events_EK.numel():
+            return of_lengths, context_BU.new_zeros(len(batch.events_EK))
         embedded_EKD = self.events.embedding(batch.events_EK)
-        if self.layout.is_sequential:
-            of_lengths = self._of_lengths(
-                batch, context_BU, [next(drops) for _ in range(self.lengths.n_noise if noise else 0)]
-            )
-            around = self._around(batch, context_BU, embedded_EKD, next(drops, None))
-        else:
-            around = Surroundings(context_BU[batch.subject_E])
+        around = self._around(batch, context_BU, embedded_EKD, of_state)
         of_events_KE = self.events.losses(
-            batch.events_EK, groups, list(drops), embedded_BKD=embedded_EKD, around=around
+            batch.events_EK, groups, drops[n_lengths:], embedded_BKD=embedded_EKD, around=around
         )
         return of_lengths, of_events_KE.sum(0)
 
+    def _apart(self, noise: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None, Sequence[Tensor]]:
+        """What is for the context, what for the state of events, and all else."""
+        if not noise:
+            return None, None, ()
+        if not self.has_history:
+            return noise[0], None, noise[1:]
+        return noise[0], noise[1], noise[2:]
+
     def _of_lengths(self, batch: Batch, context_BU: Tensor, noise: Sequence[Tensor]) -> Tensor:
+        if not self.layout.is_sequential:
+            return context_BU.new_zeros(len(context_BU))
         n_columns, device = self.layout.length.n_columns, context_BU.device
         group = OrderGroup(len(context_BU), torch.arange(n_columns, device=device)[None])
-        around = Surroundings(context_BU)
-        return self.lengths.losses(batch.length_BL, [group], noise, around=around).sum(0)
+        return self.lengths.losses(batch.length_BL, [group], noise, around=Surroundings(context_BU)).sum(0)
 
     def _around(self, batch: Batch, context_BU: Tensor, embedded_EKD: Tensor, noise: Tensor | None) -> Surroundings:
+        context_EU = context_BU[batch.subject_E]
+        if not self.has_history:
+            return Surroundings(context_EU)
         history = self.history(embedded_EKD.flatten(1), batch.is_first_E, self._longest)
-        inputs = torch.cat([context_BU[batch.subject_E], self.places(batch.index_E, batch.total_E), history], 1)
-        before_EK = nn.functional.pad(batch.events_EK[:-1], (0, 0, 1, 0))
-        state = dropout(torch.addmm(self.mix_bias, inputs, self.mix_weight).relu(), self.sizes.dropout, noise)
+        before_EK = nn.functional.pad(batch.events_EK, (0, 0, 1, 0))[:-1]
+        state = dropout(self.state(context_EU, batch.index_E, batch.total_E, history), self.sizes.dropout, noise)
         return Surroundings(state, before_EK, (~batch.is_first_E).to(state))
 
     def places(self, index_E: Tensor, total_E: Tensor) -> Tensor:
@@ -145,6 +166,6 @@ class SequenceNetwork(nn.Module):
         return torch.cat([hats(each, self.knots_N) for each in numbers], 1)
 
     def state(self, context_BU: Tensor, index_B: Tensor, total_B: Tensor, history_BU: Tensor) -> Tensor:
-        """State (B, U) of an event while events are drawn: twin of what `losses` computes."""
+        """State (B, U) of events: the context, their places and what went before, mixed."""
         inputs = torch.cat([context_BU, self.places(index_B, total_B), history_BU], 1)
         return torch.addmm(self.mix_bias, inputs, self.mix_weight).relu()

@@ -27,11 +27,11 @@ def hats(numbers_E: Tensor, knots_N: Tensor) -> Tensor:
     [[1.0, 0.0, 0.0], [0.0, 0.75, 0.25]]
     """
     if len(knots_N) == 1:
-        return torch.ones(len(numbers_E), 1, device=numbers_E.device)
+        return knots_N.new_ones(len(numbers_E), 1)
     values = numbers_E.to(knots_N).clamp(max=float(knots_N[-1]))
     right = torch.searchsorted(knots_N, values).clamp(min=1)
     low, high = knots_N[right - 1], knots_N[right]
     share = (values - low) / (high - low)
-    basis = torch.zeros(len(values), len(knots_N), device=values.device)
+    basis = knots_N.new_zeros(len(values), len(knots_N))
     basis.scatter_(1, (right - 1)[:, None], (1 - share)[:, None])
     return basis.scatter_(1, right[:, None], share[:, None])

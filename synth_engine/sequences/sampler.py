@@ -72,7 +72,7 @@ def draw_events(
         Codes (E, K), int32, on the CPU, subject by subject.
     """
     codes = torch.zeros(int(lengths_S.sum()), len(network.layout.events.cardinalities), dtype=torch.int32)
-    if not len(codes):
+    if not codes.numel():
         return codes
     source, drawing = (
         _source(network.events, interventions, order),
@@ -110,7 +110,7 @@ class _Drawing:
         self._offsets = (lengths_S.cumsum(0) - lengths_S)[order]
         self._context = _encoded(network, context_SC, batch_size)[order.to(context_SC.device)]
         self._before: Tensor | None = None
-        self._memory = network.history.start(len(order)) if network.layout.is_sequential else None
+        self._memory = network.history.start(len(order)) if network.has_history else None
         self._n_active = len(order)
 
     def begin(self, step: int) -> Tensor:

@@ -80,6 +80,7 @@ class TabularNetwork(nn.Module):
         for _ in range(sizes.n_residual):
             self.residual_weights.append(nn.Parameter(torch.randn(n, hidden, hidden) * math.sqrt(0.5 / hidden)))
             self.residual_biases.append(nn.Parameter(torch.zeros(n, 1, hidden)))
+        self.has_state = bool(state)
         if state:
             self.state_weight = nn.Parameter(torch.randn(state, n * hidden) * math.sqrt(1 / state))
         if repeats:
@@ -137,13 +138,15 @@ class TabularNetwork(nn.Module):
         first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
         if taps is not None:
             taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
-        if around is not None:
+        if around is not None and self.has_state:
             first_KBH += self.of_state(around.state_BS).transpose(0, 1)
         hidden_KBH = self._refine(first_KBH, noise, taps)
         return self.heads.losses(hidden_KBH, codes_BK, taps, self._raised(hidden_KBH, around))
 
     def of_state(self, state_BS: Tensor) -> Tensor:
         """What the state adds to the first layer: (B, K, H), in head order."""
+        if not self.has_state:
+            return state_BS.new_zeros(len(state_BS), len(self.heads.order), self.sizes.hidden)
         added: Tensor = (state_BS @ self.state_weight).unflatten(1, (-1, self.sizes.hidden))
         return added
 

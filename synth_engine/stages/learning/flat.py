@@ -7,16 +7,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.learning.kinds import Counted, Counts, Task
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
+from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.task import TabularTask
 from synth_engine.tabular.transfer import transfer
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training import Schedule
+from synth_engine.training.gradients import Gradients, gradients_for
 from synth_engine.training.private_stepper import TappedLosses
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -51,10 +54,13 @@ class FlatKind:
 
     n_records = n_parts
 
-    @property
-    def events_per_part(self) -> float:
-        """One."""
-        return 1.0
+    def batch_size(self) -> int:
+        """By the number of rows."""
+        return batch_size_for(self.n_parts)
+
+    def schedule(self, parts_per_step: int) -> Schedule:
+        """By the number of rows."""
+        return schedule_for(self.n_parts, parts_per_step)
 
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns."""
@@ -86,6 +92,10 @@ class FlatKind:
         """Plain training."""
         assert isinstance(network, TabularNetwork)
         return TabularTask(network, self.codes[TRAINING], self.codes[VALIDATION], flexible=flexible)
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """By what suits the device."""
+        return gradients_for(network, task)
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:
         """Training with differential privacy."""

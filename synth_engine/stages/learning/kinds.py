@@ -16,7 +16,8 @@ from synth_engine.stages.model_files import Described
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.transferred import Transfer
-from synth_engine.training.gradients import Losses
+from synth_engine.training import Schedule
+from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
 from synth_engine.training.private_stepper import TappedLosses
 
@@ -50,9 +51,12 @@ class Kind(Protocol):
         """Rows, or subjects. Sensitive."""
         ...
 
-    @property
-    def events_per_part(self) -> float:
-        """How many rows of codes a part has, usually."""
+    def batch_size(self) -> int:
+        """Parts of a micro-batch of plain training."""
+        ...
+
+    def schedule(self, parts_per_step: int) -> Schedule:
+        """Learning rates of plain training."""
         ...
 
     def sizes(self, model: str | None) -> Sizes:
@@ -81,6 +85,10 @@ class Kind(Protocol):
 
     def task(self, network: nn.Module, *, flexible: bool) -> Task:
         """Plain training."""
+        ...
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """How its gradients are computed."""
         ...
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:

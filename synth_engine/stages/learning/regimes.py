@@ -11,7 +11,7 @@ from synth_engine.domain import TrainConfig
 from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.spending import Account
 from synth_engine.tabular.marginals import count_codes
-from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, schedule_for
+from synth_engine.tabular.recipe import AVERAGE_DECAY
 from synth_engine.tabular.sizes import DEFAULT, Sizes
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
 from synth_engine.training.loop import Referee, Spending
@@ -125,11 +125,10 @@ class PlainRegime:
         """Steps on the mean loss."""
         task = kind.task(network, flexible=self.config.enable_flexible_generation)
         batch_size, micro_batches = self.settings["batch_size"], self.settings["micro_batches"]
-        n_rows, rows_per_step = (int(n * kind.events_per_part) for n in (kind.n_parts, batch_size * micro_batches))
         return Parts(
-            PlainStepper(network, task, self.randomness, team),
+            PlainStepper(network, task, self.randomness, team, gradients=kind.gradients(network, task)),
             ShuffledRows(kind.n_parts, batch_size, micro_batches, self.randomness, kind.device),
-            schedule_for(n_rows, rows_per_step),
+            kind.schedule(batch_size * micro_batches),
             task,
             AVERAGE_DECAY,
         )
@@ -148,9 +147,7 @@ def common_settings(config: TrainConfig, team: Team, batch_size: int) -> dict[st
 
 def plain_settings(config: TrainConfig, team: Team, kind: Kind) -> dict[str, Any]:
     """Of training without differential privacy."""
-    rows = batch_size_for(int(kind.n_parts * kind.events_per_part))
-    batch_size = max(1, round(rows / kind.events_per_part))
-    return common_settings(config, team, batch_size) | {"differential_privacy": None}
+    return common_settings(config, team, kind.batch_size()) | {"differential_privacy": None}
 
 
 def limits_of(config: TrainConfig) -> dict[str, float]:

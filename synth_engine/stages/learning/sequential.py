@@ -1,7 +1,7 @@
 """Subjects with their events as something to learn from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,19 @@ from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.learning.flat import matrix
-from synth_engine.stages.learning.kinds import Counted, Counts
+from synth_engine.stages.learning.kinds import Counted, Counts, Task
 from synth_engine.stages.model_files import Described, sequence_layout_of
+from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.transferred import Transfer
+from synth_engine.training import Schedule
+from synth_engine.training.gradients import EagerGradients, Gradients
 from synth_engine.training.private_stepper import TappedLosses
 from synth_engine.workspace import ArtefactReader
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
+
+# With that of single rows training stops getting better much too early (batting: 24.43 in place of 24.05 nats).
+WEIGHT_DECAY = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +75,16 @@ class SequenceKind:
         """A usual number of events, as far as it may be known: what losses are divided by."""
         return float(max(1, min(self.described.target.seq_len.median, self.window)))
 
+    def batch_size(self) -> int:
+        """With as many events as a batch of single rows would have."""
+        rows = batch_size_for(int(self.n_parts * self.events_per_part))
+        return max(1, round(rows / self.events_per_part))
+
+    def schedule(self, parts_per_step: int) -> Schedule:
+        """That of as many rows as there are events, with less weight decay."""
+        n_rows, rows_per_step = (int(n * self.events_per_part) for n in (self.n_parts, parts_per_step))
+        return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
+
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns of an event."""
         return sizes_for(model, len(self.layout.events.cardinalities))
@@ -113,6 +129,10 @@ class SequenceKind:
             window=self.window,
             scale=self.events_per_part,
         )
+
+    def gradients(self, network: nn.Module, task: Task) -> Gradients:
+        """One operation after the other: batches have as many events as their subjects happen to have."""
+        return EagerGradients(network, task)
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:
         """Not available yet."""

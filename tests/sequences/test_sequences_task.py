@@ -1,0 +1,74 @@
+"""Windows of sequences, and the losses that training goes by."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth_engine.sequences.task import SequenceTask, Windows
+from synth_engine.tabular.sizes import Sizes
+from tests.sequences.helpers import LENGTHS, TINY, make_records, make_sequence_network
+from tests.tabular.helpers import seeded
+
+
+@given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 9))
+def test_windows_in_order_cover_every_event_once(lengths, longest):
+    records = make_records(lengths)
+    windows = Windows(records, longest)
+    batch = windows.in_order(torch.arange(len(windows)))
+    assert torch.equal(batch.events_EK, records.events_EK.long())
+    assert len(set(windows.subject_W.tolist())) == len(lengths)
+    assert torch.bincount(batch.subject_E, minlength=1).max() <= longest
+    assert torch.equal(batch.total_E, records.lengths.repeat_interleave(records.lengths))
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 9), st.integers(0, 99))
+def test_random_windows_are_runs_of_events_of_one_subject(lengths, longest, seed):
+    records = make_records(lengths)
+    windows = Windows(records, longest)
+    rows = torch.arange(len(windows))
+    batch = windows.at_random(rows, seeded(seed))
+    for window in range(len(windows)):
+        mine = batch.subject_E == window
+        subject = int(windows.subject_W[window])
+        index = batch.index_E[mine]
+        assert batch.is_first_E[mine].tolist() == [True] * bool(len(index)) + [False] * (len(index) - 1)
+        assert torch.equal(index.diff(), torch.ones(max(len(index) - 1, 0), dtype=torch.long))
+        assert len(index) == lengths[subject] if lengths[subject] <= longest else 1 <= len(index) <= longest
+        assert torch.equal(batch.events_EK[mine], records.events_EK[records.offsets[subject] + index].long())
+
+
+def test_all_events_of_a_long_sequence_are_seen_equally_often():
+    """Every count is binomial; Hoeffding for 30 events, error 1e-6."""
+    windows, n = Windows(make_records([30]), 7), 20_000
+    batch = windows.at_random(torch.zeros(n, dtype=torch.long), seeded(0))
+    shares = torch.bincount(batch.index_E, minlength=30) / n
+    assert (shares - 7 / 36).abs().max() < 0.0212
+
+
+def test_losses_are_divided_by_a_usual_number_of_events():
+    network, records = make_sequence_network(1), make_records(LENGTHS)
+    plain, scaled = (SequenceTask(network, records, records, flexible=False, scale=scale) for scale in (1.0, 4.0))
+    rows = torch.arange(len(records))
+    one, other = (task.losses(network, task.draw(rows, seeded(0))) for task in (plain, scaled))
+    torch.testing.assert_close(one, 4 * other)
+    assert plain.validation_loss(network) == pytest.approx(one.mean().item(), rel=1e-5)
+    assert scaled.validation_loss(network) == pytest.approx(one.mean().item() / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [{}, {"context": []}, {"length": []}, {"events": []}, {"events": [[3]]}])
+def test_dropout_is_drawn_for_every_layer(kind):
+    lengths = [1] * 5 if kind.get("length") == [] else LENGTHS
+    sizes = Sizes(TINY.embedding, TINY.hidden, TINY.n_residual, dropout=0.5)
+    network, records = make_sequence_network(1, sizes=sizes, **kind), make_records(lengths, **kind)
+    task = SequenceTask(network, records, records, flexible=True)
+    rows = torch.arange(5)
+    one, same, other = (task.losses(network, task.draw(rows, seeded(seed))) for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert kind.get("context") == [] or not torch.allclose(one, other)
+    assert task.validation_loss(network) == task.validation_loss(network)
+
+
+def test_without_subjects_there_is_no_validation():
+    network = make_sequence_network(1)
+    assert SequenceTask(network, make_records([1]), make_records([]), flexible=True).validation_loss(network) is None
