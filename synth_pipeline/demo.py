@@ -19,6 +19,7 @@ from synth_engine.domain import ProgressCallback, UserError
 from synth_engine.terminal import TerminalProgress
 from synth_pipeline.catalog import DatasetConfig, safe_name
 from synth_pipeline.definitions import build_definitions
+from synth_pipeline.example import print_example
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Listener, Storage
 from synth_pipeline.sources import fingerprint
@@ -33,7 +34,7 @@ DEMO: dict[str, dict[str, Any]] = {
         "context": "customers",
         "context_key": "customer_id",
         "encoding_types": {"ordered_at": "TABULAR_DATETIME_RELATIVE"},
-        "train": {"max_epochs": 8},
+        "train": {"max_epochs": 6},
     },
 }
 DEMO_ROWS = 10_000
@@ -91,6 +92,8 @@ def run_demo(console: Console, data: str | None, rows: int | None) -> None:
     names = [_add_table(storage, data, rows)] if data else _add_shop(storage, DEMO_ROWS if rows is None else rows)
     with DagsterInstance.get() as instance:
         results = {name: _make_twin(console, storage, instance, name) for name in names}
+    for name in names:
+        print_example(console, storage, name)
     print_summary(console, storage, results)
 
 

@@ -38,7 +38,7 @@ def print_summary(console: Console, storage: Storage, results: Mapping[str, Show
 
 def _print_rows(console: Console, title: str, rows: Mapping[str, Iterable[tuple[str, ...]]]) -> None:
     """Rows of each dataset; its name is in front of the first, if there are several."""
-    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     for name, of_dataset in rows.items():
         for place, row in enumerate(of_dataset):
             table.add_row(*([name if place == 0 else ""] if len(rows) > 1 else []), *row)
@@ -57,19 +57,18 @@ def _told(stage: str, shown: Mapping[str, Any]) -> str:
     """The one line about a stage's result."""
     if stage == "split":
         if "training_subjects" in shown:
-            subjects = f"{shown['training_subjects']:,} training and {shown['validation_subjects']:,} validation"
-            return f"{shown['dagster/row_count']:,} rows of {subjects} subjects"
-        return (
-            f"{shown['columns']:,} columns, {shown['training_rows']:,} training and "
-            f"{shown['validation_rows']:,} validation rows"
-        )
+            subjects = shown["training_subjects"] + shown["validation_subjects"]
+            return f"{shown['dagster/row_count']:,} rows of {subjects:,} subjects"
+        return f"{shown['training_rows']:,} training and {shown['validation_rows']:,} validation rows"
     if stage == "analyze":
-        return f"{shown['columns']:,} columns to model"
+        ends = [shown.get(f"{which}_events_per_subject") for which in ("least", "most")]
+        lengths = "" if None in ends else f", sequences of {ends[0]:,} to {ends[1]:,} rows"
+        return f"{shown['columns']:,} columns to model{lengths}"
     if stage == "encode":
         return f"{shown['sub_columns']:,} columns of codes"
     if stage == "train":
         loss = shown.get("best_validation_loss")
-        best = "" if loss is None else f", best validation loss {loss:.3f} in epoch {shown['best_epoch']:g}"
+        best = "" if loss is None else f", best validation loss {loss:.3f} (epoch {shown['best_epoch']:g})"
         return f"{shown['epochs']:g} epochs{best}"
     subjects = f" of {shown['subjects']:,} subjects" if "subjects" in shown else ""
     return f"{shown['dagster/row_count']:,} synthetic rows{subjects}"
@@ -87,8 +86,7 @@ def _figures(synthetic: Mapping[str, Any]) -> list[tuple[str, ...]]:
         original = synthetic["events_per_subject_of_original"]
         rows.append(("rows per subject", f"{synthetic['events_per_subject']:.2f} (in the original {original:.2f})"))
     if "context" in synthetic:
-        known = f"all refer to synthetic {synthetic['context']}; {synthetic['subjects_without_events']:,} have no row"
-        rows.append(("keys", known))
+        rows.append(("keys", f"all refer to synthetic {synthetic['context']}"))
     rows.append(("value protection", "on" if synthetic["value_protection"] else "off: rare values can appear"))
     rows.append(("differential privacy", synthetic["differential_privacy"]))
     return rows

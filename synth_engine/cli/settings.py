@@ -6,7 +6,7 @@ from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, Split
 
 Settings = dict[str, Any]
 # Any of these asks for differential privacy of training.
-_OF_TRAINING = {"max_epsilon", "target_epsilon", "noise_multiplier", "max_grad_norm"}
+OF_TRAINING = {"max_epsilon", "target_epsilon", "noise_multiplier", "max_grad_norm"}
 
 
 def for_split(**settings: Any) -> Settings:
@@ -20,7 +20,7 @@ def for_analyze(no_value_protection: bool, seed: int | None, privacy: Settings) 
     settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
     if {"value_protection_epsilon", "dataset_epsilon"} & privacy.keys():
         settings["differential_privacy"] = privacy
-    elif "delta" in privacy and not _OF_TRAINING & privacy.keys():
+    elif "delta" in privacy and not OF_TRAINING & privacy.keys():
         raise InputError(
             "--delta: expected --value-protection-epsilon beside it, found none; add it or leave delta out"
         )
@@ -33,7 +33,7 @@ def for_train(*, no_flexible_generation: bool, device: str | None, privacy: Sett
     from synth_engine.tabular.sizes import check_identifier
 
     settings["enable_flexible_generation"] = not no_flexible_generation
-    if _OF_TRAINING & privacy.keys():
+    if OF_TRAINING & privacy.keys():
         settings["differential_privacy"] = privacy
     TrainConfig.of(**settings)
     check_identifier(settings["model"])
