@@ -91,7 +91,11 @@ def run_demo(console: Console, data: str | None, rows: int | None) -> None:
     storage = Storage()
     names = [_add_table(storage, data, rows)] if data else _add_shop(storage, DEMO_ROWS if rows is None else rows)
     with DagsterInstance.get() as instance:
-        results = {name: _make_twin(console, storage, instance, name) for name in names}
+        results: dict[str, Shown] = {}
+        for name in names:
+            if results:
+                console.line()
+            results[name] = _make_twin(console, storage, instance, name)
     for name in names:
         print_example(console, storage, name)
     print_summary(console, storage, results)
@@ -100,8 +104,8 @@ def run_demo(console: Console, data: str | None, rows: int | None) -> None:
 def _make_twin(console: Console, storage: Storage, instance: DagsterInstance, name: str) -> Shown:
     """Run the job on a dataset; what its assets show."""
     config = storage.catalog.load(name)
-    beside = f", each belonging to one of the synthetic {config.context}" if config.context else ""
-    console.print(f"[bold]{name}[/], from {config.source}{beside}")
+    whose = f" of synthetic {config.context}" if config.context else ""
+    console.print(f"[bold]{name}[/]{whose}, from {config.source}")
     register(instance, name)
     with TerminalProgress(console) as progress:
         listener = DemoListener(progress)

@@ -61,8 +61,8 @@ def _told(stage: str, shown: Mapping[str, Any]) -> str:
             return f"{shown['dagster/row_count']:,} rows of {subjects:,} subjects"
         return f"{shown['training_rows']:,} training and {shown['validation_rows']:,} validation rows"
     if stage == "analyze":
-        ends = [shown.get(f"{which}_events_per_subject") for which in ("least", "most")]
-        lengths = "" if None in ends else f", sequences of {ends[0]:,} to {ends[1]:,} rows"
+        least, most = (shown.get(f"{which}_events_per_subject") for which in ("least", "most"))
+        lengths = "" if least == most else f", sequences of {least:,} to {most:,} rows"
         return f"{shown['columns']:,} columns to model{lengths}"
     if stage == "encode":
         return f"{shown['sub_columns']:,} columns of codes"

@@ -57,11 +57,10 @@ def test_the_demo_shop(home, capsys):
     assert said.count("unchanged") == 10
 
 
-@pytest.mark.parametrize("rows", [0, 1])
-def test_a_shop_with_hardly_anybody(home, capsys, rows):
-    assert demo.main(["--rows", str(rows)]) == 0
+def test_a_shop_without_customers(home, capsys):
+    assert demo.main(["--rows", "0"]) == 0
     said = capsys.readouterr().out
-    assert said.count(f" {rows} synthetic rows") >= 1
+    assert said.count(" 0 synthetic rows") == 2
     assert "Where to look" in said
 
 
