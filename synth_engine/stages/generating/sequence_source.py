@@ -110,10 +110,11 @@ class SequenceSource:
 
     def shard(self, shard: int) -> pa.Table:
         """The events of one shard, with the original columns and types."""
-        start, lengths = shard * self._per_shard, self._lengths(shard)
+        start, context = shard * self._per_shard, self._context_codes(shard)
+        lengths = self._lengths(shard, context)
         entities = np.repeat(np.arange(len(lengths)), lengths)
         seeds = self.subjects.given(start, lengths)
-        columns = self._modelled_columns(shard, lengths, entities, seeds)
+        columns = self._modelled_columns(shard, context, lengths, seeds)
         keys = self.statistics.keys
         assert keys.context_key is not None
         if keys.primary_key is not None:
@@ -135,22 +136,22 @@ class SequenceSource:
         codes = torch.from_numpy(self.subjects.context_codes(shard * self._per_shard, self.size(shard)))
         return codes.to(next(self.network.parameters()).device)
 
-    def _lengths(self, shard: int) -> Lengths:
+    def _lengths(self, shard: int, context_SC: torch.Tensor) -> Lengths:
         least = self.subjects.n_given(shard * self._per_shard, self.size(shard))
         seed = derive_seed(self.seed, "generate", shard, "lengths")
-        seq_len, context = self.statistics.seq_len, self._context_codes(shard)
-        lengths = drawn_lengths(self.network, seq_len, context, least, self.config, seed)
+        lengths = drawn_lengths(self.network, self.statistics.seq_len, context_SC, least, self.config, seed)
         self._n_events[shard] = int(lengths.sum())
         return lengths
 
     def _modelled_columns(
-        self, shard: int, lengths: Lengths, entities: Integers, seeds: SeedData | None
+        self, shard: int, context_SC: torch.Tensor, lengths: Lengths, seeds: SeedData | None
     ) -> dict[str, pa.Array]:
         if not self.statistics.columns:
             return {}
+        entities = np.repeat(np.arange(len(lengths)), lengths)
         codes = draw_events(
             self.network,
-            self._context_codes(shard),
+            context_SC,
             torch.from_numpy(lengths),
             lambda step: derive_seed(self.seed, "generate", shard, "event", step),
             given=None if seeds is None else self._given(seeds, entities),
@@ -181,7 +182,7 @@ class SequenceSource:
         if counts_up(field.type):
             for before in range(shard):
                 if before not in self._n_events:
-                    self._lengths(before)
+                    self._lengths(before, self._context_codes(before))
                 start += self._n_events[before]
         rng = generator(self.seed, "generate", shard, "keys")
         return make_keys(field, n_rows, start, rng, taken=self._taken_keys)

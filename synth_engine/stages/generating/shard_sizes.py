@@ -5,20 +5,20 @@ from synth_engine.stages.lengths import SequenceLengths
 # Another size gives other rows.
 SHARD_ROWS = 65_536
 # Sequences are drawn event by event, all subjects of a shard at once: the more of them, the faster.
-_TYPICAL, _LARGEST = 4, 32
+_TYPICAL, _LARGEST = 16, 64
 
 
 def subjects_per_shard(lengths: SequenceLengths) -> int:
     """Number of subjects whose events are drawn at a time.
 
-    Guarantees: no more than `SHARD_ROWS`; with 4 times as many events, if all had the median of them; with 32 times as
+    Guarantees: no more than `SHARD_ROWS`; with 16 times as many events, if all had the median of them; with 64 times as
     many at most, unless a single subject has more, or more are given.
 
     >>> [
     ...     subjects_per_shard(SequenceLengths(min=0, max=most, median=median))
     ...     for median, most in ((5, 23), (10, 10_000))
     ... ]
-    [52428, 209]
+    [65536, 419]
     >>> subjects_per_shard(SequenceLengths(min=10**7, max=10**7, median=10**7))
     1
     """
