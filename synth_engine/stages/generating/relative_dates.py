@@ -4,13 +4,17 @@ What the codes of earlier events come to is known only while they are drawn, so 
 nine dates of a shop's orders would be clipped to the last day, as small errors of intervals add up.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from synth_engine.encodings import Encoding
 from synth_engine.encodings.datetime_relative import DATE, INTERVAL, KINDS, DatetimeRelativeEncoding
 from synth_engine.tabular.interventions import Seen
+from synth_engine.tabular.layout import Layout
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -86,3 +90,14 @@ class WithinRange:
         reached = np.where(had_date, self._reached[before] + np.where(is_present, interval, 0), date)
         self._reached[events], self._has_date[events] = reached, had_date | is_present
         self._is_done[events] = True
+
+
+def within_ranges(columns: Mapping[str, Encoding], layout: Layout, lengths: Integers) -> list[WithinRange]:
+    """Masks of all relative dates of events, for subjects with so many events each."""
+    is_first = np.zeros(int(lengths.sum()), np.bool_)
+    is_first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+    return [
+        WithinRange(encoding, layout.places(name), is_first)
+        for name, encoding in columns.items()
+        if isinstance(encoding, DatetimeRelativeEncoding) and encoding.intervals is not None
+    ]
