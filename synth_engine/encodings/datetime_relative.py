@@ -188,8 +188,8 @@ class DatetimeRelativeEncoding(Encoding):
         """Parts are ordered, kinds are not."""
         return {**self.dates.ranks(), **({} if self.intervals is None else self.intervals.ranks())}
 
-    def least(self, codes: Codes) -> tuple[Integers, Integers]:
-        """The smallest date, and the smallest interval, that rows with these codes can have, in steps of an interval.
+    def typical(self, codes: Codes) -> tuple[Integers, Integers]:
+        """The date, and the interval, in the middle of those that rows with these codes can have, in steps.
 
         Each of them as if the row was of that kind.
         """
@@ -197,7 +197,9 @@ class DatetimeRelativeEncoding(Encoding):
         date, interval = codes[:, self._date_parts].copy(), codes[:, self._interval_parts].copy()
         for parts in (date, interval):
             parts[:, 0] = np.maximum(parts[:, 0], 1)
-        return steps_of(self.dates.extent(date)[0]), self.intervals.extent(interval)[0].to_numpy()
+        dates = [steps_of(end) for end in self.dates.extent(date)]
+        intervals = [end.to_numpy() for end in self.intervals.extent(interval)]
+        return tuple(low + (high - low) // 2 for low, high in (dates, intervals))
 
     @property
     def last(self) -> int:

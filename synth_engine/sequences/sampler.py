@@ -93,9 +93,6 @@ def draw_events(
         _source(network.events, interventions, order),
         _Drawing(network, context, lengths_S, batch_size),
     )
-    for mask in source.interventions.masks:
-        if isinstance(mask, Following):
-            mask.follow(codes)
     for step in range(int(lengths_S.max())):
         index = drawing.begin(step)
         generator = torch.Generator().manual_seed(seed_of_step(step))

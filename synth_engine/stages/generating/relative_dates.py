@@ -23,8 +23,11 @@ Mask = npt.NDArray[np.bool_]
 class WithinRange:
     """Which kinds and intervals an event may have after those before it. See `sequences.sampler.Following`.
 
+    Codes stand for the middle of what they may mean, so dates may pass the end by a part of an interval, and are then
+    clipped.
+
     Guarantees: a sequence has an interval only after a date; where there is an interval short enough to stay inside
-    the range, one is drawn; in every row a code is left that may be drawn.
+    the range, such a one is drawn; in every row a code is left that may be drawn.
 
     Args:
         encoding: Of the column.
@@ -39,7 +42,7 @@ class WithinRange:
         n_codes = next(iter(encoding.intervals.cardinalities.values()))
         codes = np.zeros((n_codes, len(places)), np.int32)
         codes[:, self._interval - places[0]] = np.arange(n_codes)
-        self._least_of_code = encoding.least(codes)[1]
+        self._interval_of_code = encoding.typical(codes)[1]
         self._reached = np.zeros(len(is_first_E), np.int64)
         # Whether a date was reached, and whether that is worked out.
         self._has_date, self._is_done = (np.zeros(len(is_first_E), np.bool_) for _ in range(2))
@@ -65,8 +68,8 @@ class WithinRange:
         return torch.from_numpy(fits).to(seen.index.device)
 
     def _short_enough(self, has_date: Mask, room: Integers) -> Mask:
-        fits = ~has_date[:, None] | (self._least_of_code <= room[:, None])
-        fits[:, self._least_of_code.argmin()] = True
+        fits = ~has_date[:, None] | (self._interval_of_code <= room[:, None])
+        fits[:, self._interval_of_code.argmin()] = True
         return fits
 
     def _work_out(self, events: Integers) -> None:
@@ -83,7 +86,7 @@ class WithinRange:
             return
         assert self._codes is not None
         codes = self._codes[events][:, self._places]
-        date, interval = self._encoding.least(codes)
+        date, interval = self._encoding.typical(codes)
         before = np.maximum(events - 1, 0)
         had_date = self._has_date[before] & ~self._is_first[events]
         is_present = codes[:, 0] != 0
