@@ -125,7 +125,7 @@ def one_step(noise: float, n: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.slow
 def test_one_step_keeps_its_epsilon_and_uses_it():
     claimed = Accountant(DELTA, GaussianEvent(1.0), kind="PRV").epsilon(1)
-    assert 0.2 * claimed < least_epsilon(*one_step(1.0, 500)) <= claimed
+    assert 0.2 * claimed < least_epsilon(*one_step(1.0, 1000)) <= claimed
 
 
 @pytest.mark.slow
