@@ -12,9 +12,10 @@ from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
+from synth_engine.sequences.transfer import SequenceColumns, transfer_sequences
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.learning.flat import matrix
-from synth_engine.stages.learning.kinds import Counted, Counts, Task
+from synth_engine.stages.learning.kinds import Counted, Counts, Task, other_kind
 from synth_engine.stages.model_files import Described, sequence_layout_of
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
@@ -141,10 +142,22 @@ class SequenceKind:
         )
 
     def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
-        """Not available yet."""
-        raise NotImplementedError(
-            "train: model_state_strategy REUSE is not available yet for tables with a tgt_context_key; use RESET"
-        )
+        """Column by column, code by code, in events, their numbers and the context."""
+        assert isinstance(new, SequenceNetwork)
+        if not isinstance(old, SequenceNetwork):
+            raise other_kind(old)
+        return transfer_sequences(old, _columns(described, old.layout), new, _columns(self.described, new.layout))
+
+
+def _columns(described: Described, layout: SequenceLayout) -> SequenceColumns:
+    """The encodings that a layout was made from."""
+    target, context = described.target, described.context
+    encoding = target.seq_len.encoding
+    return SequenceColumns(
+        context={} if context is None else context.columns,
+        length={LENGTH: encoding} if layout.is_sequential and encoding is not None else {},
+        events=target.columns,
+    )
 
 
 def _read_records(described: Described, layout: SequenceLayout, encoded: ArtefactReader, role: str) -> Records:
