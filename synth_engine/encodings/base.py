@@ -113,8 +113,18 @@ class Encoding(BaseModel, ABC):
         """
         return self.encode(values)
 
-    def decode_events(self, codes: Codes, entities: Entities | None, rng: np.random.Generator) -> pa.Array:
-        """Inverse of `encode_events`."""
+    def decode_events(
+        self, codes: Codes, entities: Entities | None, rng: np.random.Generator, known: pa.Array | None = None
+    ) -> pa.Array:
+        """Inverse of `encode_events`.
+
+        Args:
+            codes: Codes of shape (rows, sub-columns), sequence by sequence.
+            entities: As in `encode_events`.
+            rng: Source of randomness.
+            known: Values of rows that need no decoding, as their exact values are known; null in all others. Those of
+                other rows may depend on them. What is decoded in their own place does not matter.
+        """
         return self.decode(codes, rng)
 
     @abstractmethod

@@ -138,8 +138,13 @@ class DatetimeRelativeEncoding(Encoding):
         """Each row as a sequence of its own."""
         return self.decode_events(codes, None, rng)
 
-    def decode_events(self, codes: Codes, entities: Entities | None, rng: np.random.Generator) -> pa.Array:
-        """Dates, and intervals added up from there on."""
+    def decode_events(
+        self, codes: Codes, entities: Entities | None, rng: np.random.Generator, known: pa.Array | None = None
+    ) -> pa.Array:
+        """Dates, and intervals added up from there on.
+
+        From a known date on, intervals are added to that date; one in front of it in its sequence is not after it.
+        """
         if self.intervals is None:
             return self.dates.decode(codes, rng)
         is_null = codes[:, 0] == NULL
@@ -151,8 +156,13 @@ class DatetimeRelativeEncoding(Encoding):
         steps = np.empty(len(events.is_first), np.int64)
         steps[events.is_first] = _units(self.dates.decode(first, rng))
         steps[~events.is_first] = self.intervals.decode(later, rng).to_numpy()
+        if known is None:
+            reached = _added_up(steps, events.is_first, *self._range)
+        else:
+            is_known = ~null_mask(known)[events.is_present]
+            reached = _through(_units(known)[events.is_present], is_known, steps, events.is_first, self._range)
         units = np.zeros(len(codes), np.int64)
-        units[events.is_present] = _added_up(steps, events.is_first, *self._range) * _scale(self.dtype)
+        units[events.is_present] = reached * _scale(self.dtype)
         return from_units(pa.array(units, mask=is_null), self.dtype)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
@@ -244,7 +254,25 @@ def _intervals(units: Integers) -> Integers:
     return np.where(overflows, np.where(units < 0, _LIMITS.min, _LIMITS.max), interval)
 
 
-def _added_up(steps: Integers, is_first: Mask, low: int, high: int) -> Integers:
+def _through(known: Integers, is_known: Mask, steps: Integers, is_first: Mask, limits: tuple[int, int]) -> Integers:
+    """Sums from each first step and from each known date on; those in front of a known date are not after it."""
+    if len(steps) == 0:
+        return steps
+    rows, begins = np.arange(len(steps)), is_first | is_known
+    start = np.maximum.accumulate(np.where(begins, rows, 0))
+    # A known date may lie beyond what may be shown; what follows it does not go back for that.
+    low = np.where(is_known, np.minimum(known, limits[0]), limits[0])[start]
+    high = np.where(is_known, np.maximum(known, limits[1]), limits[1])[start]
+    sums = _added_up(np.where(is_known, known, steps), begins, low, high)
+    next_known = np.minimum.accumulate(np.where(is_known, rows, len(rows))[::-1])[::-1]
+    sequences = np.append(np.cumsum(is_first), -1)
+    is_before = sequences[next_known] == sequences[:-1]
+    latest = np.append(known, 0)[next_known]
+    is_before &= ~is_known[start] | (known[start] <= latest)
+    return np.where(is_before, np.minimum(sums, latest), sums)
+
+
+def _added_up(steps: Integers, is_first: Mask, low: int | Integers, high: int | Integers) -> Integers:
     """Sums from each first step on, clipped to a range."""
     if len(steps) == 0:
         return steps

@@ -9,8 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from synth_engine.domain import InputError
-from synth_engine.stages.table_input import TableLike, to_arrow
-from synth_engine.stages.table_schema import as_dictionary
+from synth_engine.stages.table_input import TableLike, fitted, to_arrow
 
 Features: TypeAlias = TableLike | npt.NDArray[Any]
 """A frame, an Arrow table, or an array of shape (rows, columns), whose columns are called ``x0``, ``x1`` and so on."""
@@ -90,37 +89,5 @@ def fitted_columns(X: Features, schema: pa.Schema, without: Sequence[str] = ()) 
     if unknown:
         raise InputError(f"X: column {unknown[0]!r} was not there when the model was fitted; drop or rename it")
     fields = [schema.field(name).with_nullable(True) for name in schema.names if name in table.column_names]
-    columns = [_fitting(table[field.name], field) for field in fields]
+    columns = [fitted(table[field.name].combine_chunks(), field, "X", same_kind=True) for field in fields]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
-
-
-def _fitting(column: pa.ChunkedArray, field: pa.Field) -> pa.Array | pa.ChunkedArray:
-    """Values of the type that the field had in `fit`: whole floats may become integers, texts dictionaries."""
-    if column.type == field.type:
-        return column
-    plain = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-    wanted = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    try:
-        if not pa.types.is_null(plain.type) and _kind(plain.type) != _kind(wanted):
-            raise pa.ArrowInvalid("of another kind")
-        values = plain.cast(wanted).combine_chunks()
-        return values if wanted == field.type else as_dictionary(values, field.type)
-    except (pa.ArrowException, NotImplementedError):
-        raise InputError(
-            f"X: column {field.name!r} holds {column.type} values, which cannot all be taken for {field.type} as in "
-            "the table that was fitted; convert it first"
-        ) from None
-
-
-def _kind(dtype: pa.DataType) -> str:
-    """Types of one kind are converted into each other, if no value is changed by that."""
-    if pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype):
-        return "number"
-    if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
-        return "text"
-    if pa.types.is_date(dtype) or pa.types.is_timestamp(dtype):
-        return "date"
-    if pa.types.is_duration(dtype) or pa.types.is_time(dtype):
-        return "duration" if pa.types.is_duration(dtype) else "time of day"
-    is_bytes = pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype)
-    return "bytes" if is_bytes else str(dtype)

@@ -66,7 +66,14 @@ class Subjects:
     size: int
 
     @classmethod
-    def of(cls, events: pa.Table, key: str, context: pa.Table | None = None, context_key: str | None = None) -> Self:
+    def of(
+        cls,
+        events: pa.Table,
+        key: str,
+        context: pa.Table | None = None,
+        context_key: str | None = None,
+        argument: str = "tgt_context_key",
+    ) -> Self:
         """The subjects of a table: the rows of its context table or, without one, its distinct keys as they appear.
 
         Args:
@@ -74,11 +81,12 @@ class Subjects:
             key: Its context key.
             context: The context table.
             context_key: The primary key of that, already checked.
+            argument: Whose fault it would be, for errors.
 
         Raises:
             InputError: a key that is missing, null, of another type than in the context table, or not found there.
         """
-        values = _key_values(events, key, "tgt_context_key")
+        values = _key_values(events, key, argument)
         if context is None:
             return cls._in_order_of_appearance(values)
         assert context_key is not None
@@ -86,11 +94,11 @@ class Subjects:
             values, known = _same_type(values, comparable(context[context_key]))
         except pa.ArrowException:
             raise InputError(
-                f"tgt_context_key: column {key!r} of tgt_data holds {events.schema.field(key).type}, and column "
+                f"{argument}: column {key!r} of tgt_data holds {events.schema.field(key).type}, and column "
                 f"{context_key!r} of ctx_data {context.schema.field(context_key).type}, which cannot be compared; "
                 "convert one of them to the type of the other"
             ) from None
-        return cls._found_in(values, known, key)
+        return cls._found_in(values, known, key, argument)
 
     @classmethod
     def _in_order_of_appearance(cls, values: pa.Array) -> Self:
@@ -100,13 +108,13 @@ class Subjects:
         return cls(encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary))
 
     @classmethod
-    def _found_in(cls, values: pa.Array, context: pa.Array, key: str) -> Self:
+    def _found_in(cls, values: pa.Array, context: pa.Array, key: str, argument: str) -> Self:
         if len(values) == 0:
             return cls(np.zeros(0, np.int64), len(context))
         places = pc.index_in(values, value_set=context)
         if places.null_count:
             raise InputError(
-                f"tgt_context_key: column {key!r} must refer to rows of ctx_data, found {places.null_count} row(s) "
+                f"{argument}: column {key!r} must refer to rows of ctx_data, found {places.null_count} row(s) "
                 "whose key is not there; remove these rows, or add the missing ones to ctx_data"
             )
         return cls(places.to_numpy().astype(np.int64), len(context))

@@ -16,13 +16,17 @@ from pathlib import Path
 
 from synth_engine.domain import GenerateConfig, InputError, ProgressCallback
 from synth_engine.domain.progress import Progress
-from synth_engine.stages.generating.generation import Generation, GenerationPlan
+from synth_engine.stages.generating.generation import Generation, GenerationPlan, GivenTables
 from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 
 
 def plan_generation(
-    config: GenerateConfig, *, seed_data: TableLike | None = None, workspace_dir: str | Path = "engine-ws"
+    config: GenerateConfig,
+    *,
+    ctx_data: TableLike | None = None,
+    seed_data: TableLike | None = None,
+    workspace_dir: str | Path = "engine-ws",
 ) -> GenerationPlan:
     """Plan a generation, so that others draw its shards. The first of three steps; `generate` is all of them.
 
@@ -30,6 +34,7 @@ def plan_generation(
 
     Args:
         config: Parameters of `generate`.
+        ctx_data: As in `generate`.
         seed_data: As in `generate`.
         workspace_dir: Path or fsspec URL of a workspace with a trained model.
 
@@ -37,7 +42,8 @@ def plan_generation(
         ArtefactError: there is no trained model, its files are damaged, or nothing can be written.
         InputError: a setting that cannot be used, named in the message.
     """
-    with Generation.begin(Workspace(workspace_dir), config, seed_data, alone=False) as generation:
+    given = GivenTables(seed_data, ctx_data)
+    with Generation.begin(Workspace(workspace_dir), config, given, alone=False) as generation:
         return generation.plan
 
 
@@ -45,6 +51,7 @@ def draw_shards(
     plan: GenerationPlan,
     shards: Iterable[int] | None = None,
     *,
+    ctx_data: TableLike | None = None,
     seed_data: TableLike | None = None,
     workspace_dir: str | Path = "engine-ws",
     update_progress: ProgressCallback | None = None,
@@ -56,19 +63,20 @@ def draw_shards(
     Args:
         plan: What `plan_generation` returned.
         shards: Which ones; None takes all that are missing.
+        ctx_data: The same that was planned with.
         seed_data: The same that was planned with.
         workspace_dir: The workspace that was planned in.
         update_progress: Called with the number of shards done.
 
     Raises:
         ArtefactError: the model was replaced since, or the planned generation was given up for another one.
-        InputError: there is no such shard, or the seed data are not those of the plan.
+        InputError: there is no such shard, or the tables are not those of the plan.
     """
     wanted = list(range(plan.n_shards) if shards is None else dict.fromkeys(shards))
     unknown = [shard for shard in wanted if shard not in range(plan.n_shards)]
     if unknown:
         raise InputError(f"shards: expected numbers from 0 to {plan.n_shards - 1}, found {unknown[0]!r}")
-    generation = Generation.open(Workspace(workspace_dir), plan, seed_data, to_draw=True)
+    generation = Generation.open(Workspace(workspace_dir), plan, GivenTables(seed_data, ctx_data), to_draw=True)
     progress = Progress(update_progress, "generate", total=len(wanted), unit="shards")
     if generation is None:
         progress.report(advance=len(wanted))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
 from synth_engine.stages.layouts import plain_table, plain_type
-from synth_engine.stages.table_schema import shareable
+from synth_engine.stages.table_schema import as_dictionary, shareable
 
 TableLike: TypeAlias = pd.DataFrame | pa.Table
 
@@ -40,6 +40,48 @@ def to_arrow(data: TableLike, argument: str) -> pa.Table:
     for field, column in zip(plain.schema, plain.columns, strict=True):
         _check_finite(field, column, argument)
     return plain.combine_chunks()
+
+
+def fitted(values: pa.Array, field: pa.Field, argument: str, *, same_kind: bool = False) -> pa.Array:
+    """Values of exactly the type that their column has in the original table; whole floats become integers, say.
+
+    Args:
+        values: A column of a table that `to_arrow` made.
+        field: The column of the original table.
+        argument: Name of the table for errors.
+        same_kind: Refuse also what could be read as another kind, such as numbers written as text.
+
+    Raises:
+        InputError: values that do not fit, naming the column.
+    """
+    if values.type == field.type:
+        return values
+    plain = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    wanted = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    try:
+        if same_kind and not pa.types.is_null(plain.type) and _kind(plain.type) != _kind(wanted):
+            raise pa.ArrowInvalid("of another kind")
+        found = plain.cast(wanted)
+        return found if wanted == field.type else as_dictionary(found, field.type)
+    except (pa.ArrowException, NotImplementedError):
+        raise InputError(
+            f"{argument}: column {field.name!r} holds {values.type} values that do not fit its type in the original "
+            f"table, {field.type}; convert them first"
+        ) from None
+
+
+def _kind(dtype: pa.DataType) -> str:
+    """Types of one kind are converted into each other, if no value is changed by that."""
+    if pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype):
+        return "number"
+    if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
+        return "text"
+    if pa.types.is_date(dtype) or pa.types.is_timestamp(dtype):
+        return "date"
+    if pa.types.is_duration(dtype) or pa.types.is_time(dtype):
+        return "duration" if pa.types.is_duration(dtype) else "time of day"
+    is_bytes = pa.types.is_binary(dtype) or pa.types.is_large_binary(dtype) or pa.types.is_fixed_size_binary(dtype)
+    return "bytes" if is_bytes else str(dtype)
 
 
 def check_storable(table: pa.Table, argument: str) -> None:

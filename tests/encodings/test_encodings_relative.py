@@ -90,6 +90,31 @@ def test_sequences_never_run_backwards_where_they_never_did(dtype, enabled):
     assert (np.diff(when)[who[1:] == who[:-1]] >= 0).all()
 
 
+@pytest.mark.parametrize("dtype", [*DATES, pa.timestamp("s"), pa.timestamp("ns", "Asia/Kathmandu")])
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.7])
+def test_sequences_go_through_dates_that_are_known(dtype: pa.DataType, share: float):
+    """And never backwards, also to and from dates that may not be shown, and where codes were drawn at random."""
+    column = walks(DAY * rng(2).geometric(1 / 30, (N_SUBJECTS, N_EVENTS)) - DAY, dtype)
+    encoding = fit(column)
+    codes = random_codes(encoding, len(ENTITIES))
+    codes[:, 0] = np.maximum(codes[:, 0], 1)
+    is_known = rng(7).random(len(ENTITIES)) < share
+    known = pa.array(column.to_pylist(), dtype, mask=~is_known)
+    decoded = encoding.decode_events(codes, ENTITIES, rng(), known)
+    assert (units(decoded)[is_known] == units(column)[is_known]).all()
+    assert (np.diff(by_subject(decoded)) >= 0).all()
+    if not share:
+        assert decoded.equals(encoding.decode_events(codes, ENTITIES, rng()))
+
+
+def test_dates_after_a_known_one_differ_from_it_by_their_intervals():
+    column = walks(DAY * np.ones((N_SUBJECTS, N_EVENTS), np.int64))
+    encoding = fit(column, enabled=False)
+    known = pa.array([dt.datetime(2015, 5, 5), *[None] * (N_EVENTS - 1)] * N_SUBJECTS, column.type)
+    decoded = encoding.decode_events(encoding.encode_events(column, ENTITIES), ENTITIES, rng(), known)
+    assert decoded.to_pylist() == [dt.datetime(2015, 5, day) for day in range(5, 5 + N_EVENTS)] * N_SUBJECTS
+
+
 @pytest.mark.parametrize("interval", [0, 1, 7 * DAY, 3_661, 365 * DAY])
 @pytest.mark.parametrize("enabled", [True, False])
 def test_constant_intervals_stay_constant(interval, enabled):

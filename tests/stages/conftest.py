@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.stages.helpers import run_all
+from tests.stages.helpers import fit, run_all
+from tests.stages.subjects import RELATED, make_tables
 from tests.workspace.disks import small_disk
 from tests.workspace.object_store import bucket, object_store
 
@@ -58,3 +59,32 @@ def ready(finished: Path, tmp_path: Path) -> str:
     """A workspace of one's own in which all five verbs have run on `table`."""
     shutil.copytree(finished, tmp_path / "ws")
     return str(tmp_path / "ws")
+
+
+@pytest.fixture(scope="session")
+def _with_context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("with context") / "ws"
+    subjects, events = make_tables()
+    types = {"day": "TABULAR_DATETIME_RELATIVE"}
+    fit(events, str(root), ctx_data=subjects, tgt_primary_key="event", tgt_encoding_types=types, **RELATED)
+    return root
+
+
+@pytest.fixture
+def related(_with_context: Path, tmp_path: Path) -> str:
+    """A workspace of one's own with a model of `make_tables`."""
+    return str(shutil.copytree(_with_context, tmp_path / "related"))
+
+
+@pytest.fixture(scope="session")
+def _without_context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("without context") / "ws"
+    types = {"day": "TABULAR_DATETIME_RELATIVE"}
+    fit(make_tables()[1], str(root), tgt_primary_key="event", tgt_encoding_types=types, tgt_context_key="owner")
+    return root
+
+
+@pytest.fixture
+def alone(_without_context: Path, tmp_path: Path) -> str:
+    """A workspace of one's own with a model of the events of `make_tables`, without the subjects."""
+    return str(shutil.copytree(_without_context, tmp_path / "alone"))

@@ -15,7 +15,7 @@ import torch
 
 from synth_engine import generate
 from synth_engine.stages import GenerationPlan, draw_shards
-from synth_engine.stages.generating import row_source
+from synth_engine.stages.generating import row_source, shard_sizes
 from synth_engine.workspace import Draft, storage
 
 SHARD_ROWS = 10
@@ -84,7 +84,7 @@ def _draw(plan: str, root: str, log: Path, shards: Sequence[int]) -> None:
 
 def _prepare(log: Path) -> None:
     torch.set_num_threads(1)
-    row_source.SHARD_ROWS = SHARD_ROWS
+    shard_sizes.SHARD_ROWS = SHARD_ROWS
     original = row_source.RowSource.shard
 
     def shard(self: row_source.RowSource, number: int) -> pa.Table:

@@ -11,6 +11,7 @@ from synth_engine.stages.statistics import TableStatistics
 from synth_engine.workspace import Artefact, Workspace
 
 RELATED = {"ctx_primary_key": "id", "tgt_context_key": "owner"}
+EVENT_LENGTHS = [place % 5 for place in range(200)]
 
 
 def tables(lengths: list[int], seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -30,6 +31,25 @@ def tables(lengths: list[int], seed: int = 0) -> tuple[pd.DataFrame, pd.DataFram
         {"owner": pd.Series(names, dtype=subjects["id"].dtype), "number": number, "value": owner * 1_000 + number}
     )
     return subjects, events
+
+
+def make_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Subjects of two kinds, and events with a key, a number that has gaps, a word and a date that never goes back."""
+    rng = np.random.default_rng(0)
+    subjects, events = tables(EVENT_LENGTHS)
+    events = events.drop(columns=["value"]).assign(
+        event=np.arange(len(events)),
+        size=pd.Series(rng.normal(size=len(events)).round(2)).where(rng.random(len(events)) < 0.8),
+        word=rng.choice(["x", "y", "z"], len(events)),
+        day=pd.Timestamp("2024-01-01") + pd.to_timedelta(events["number"] * 3, unit="D"),
+    )
+    return subjects, events
+
+
+def people(n: int) -> pd.DataFrame:
+    """Subjects who were never there."""
+    kinds = np.resize(np.array(["a", "b"], dtype=object), n)
+    return pd.DataFrame({"id": [f"new {place}" for place in range(n)], "kind": kinds})
 
 
 def parts(root: str, artefact: Artefact, role: str) -> list[pa.Table]:

@@ -12,8 +12,8 @@ import pytest
 
 from synth_engine import generate
 from synth_engine.domain import InputError
-from synth_engine.stages.generating import row_source
-from synth_engine.stages.keys import is_key_type, make_keys
+from synth_engine.stages.generating import shard_sizes
+from synth_engine.stages.keys import counts_up, is_key_type, make_keys
 from tests.stages.helpers import fit, refused, run_all, synthetic, through_parquet
 
 NUMBERS = [
@@ -36,6 +36,24 @@ def test_keys_are_unique_and_of_their_type(dtype: pa.DataType):
     assert [part.type for part in parts] == [dtype] * 3
     keys = [key for part in parts for key in part.to_pylist()]
     assert len(set(keys)) == 127
+
+
+@pytest.mark.parametrize("dtype", [each for each in NUMBERS + DICTIONARIES if counts_up(each)], ids=str)
+def test_numbers_pass_over_those_that_are_taken(dtype: pa.DataType):
+    """The rest is consecutive, whatever is taken and in however many calls it is made."""
+    field, rng = pa.field("id", dtype), np.random.default_rng(0)
+    used = {1, 2, 5, 60, 61, 62, 100}
+    taken = pa.concat_arrays([make_keys(field, 1, number - 1, rng) for number in (100, *used, 5)])
+    parts = [make_keys(field, rows, start, rng, taken=taken) for start, rows in ((0, 1), (1, 49), (50, 40))]
+    assert [int(key) for part in parts for key in part.to_pylist()] == sorted(set(range(1, 97)) - used)
+
+
+def test_no_keys_are_left_beside_those_that_are_taken():
+    field, rng = pa.field("id", pa.int8()), np.random.default_rng(0)
+    taken = make_keys(field, 27, 0, rng)
+    assert make_keys(field, 100, 0, rng, taken=taken).to_pylist() == list(range(28, 128))
+    with pytest.raises(InputError, match=r"^context key .id.: cannot make 101 different keys"):
+        make_keys(field, 101, 0, rng, taken=taken, what="context key")
 
 
 @pytest.mark.parametrize("dtype", [pa.bool_(), pa.date32(), pa.timestamp("us"), pa.duration("s"), pa.binary()], ids=str)
@@ -105,7 +123,7 @@ def test_keys_are_unique_across_shards(root: str, table: pd.DataFrame, monkeypat
 
 def set_shard_rows(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """Let shards be small."""
-    monkeypatch.setattr(row_source, "SHARD_ROWS", rows)
+    monkeypatch.setattr(shard_sizes, "SHARD_ROWS", rows)
 
 
 def test_more_rows_than_keys_is_told_before_the_work(root: str, monkeypatch: pytest.MonkeyPatch):

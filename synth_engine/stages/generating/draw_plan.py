@@ -164,6 +164,11 @@ class _Wishes:
         fairness = self.config.fairness
         if fairness is None:
             return None
+        if self.statistics.keys.context_key is not None:
+            raise InputError(
+                "fairness: is about rows that do not depend on each other, and these are events of subjects, as "
+                f"{self.statistics.keys.context_key!r} is a context key; leave it out"
+            )
         target, sensitive = fairness.target_column, fairness.sensitive_columns
         for name in (target, *sensitive):
             categories_of(name, "fairness", self.statistics)

@@ -1,9 +1,9 @@
-"""Synthetic rows of a tabular model, shard by shard: the half of `generate` that needs torch."""
+"""Synthetic rows of a flat table, shard by shard."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,31 +12,31 @@ from torch import Tensor
 
 from synth_engine.domain import GenerateConfig, InputError
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
-from synth_engine.encodings import draws_nulls
 from synth_engine.stages.devices import resolve_device
+from synth_engine.stages.generating import shard_sizes
 from synth_engine.stages.generating.draw_plan import DrawPlan, Parity, make_plan
 from synth_engine.stages.generating.even_numbers import even_numbers
+from synth_engine.stages.generating.finished_rows import finished_schema
+from synth_engine.stages.generating.opened_model import OpenedModel
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.keys import make_keys
 from synth_engine.stages.layouts import parquet_table
-from synth_engine.stages.model_files import CONFIGS_FILE, ModelConfigs, layout_of, load_network
-from synth_engine.stages.statistics import FILE_NAME, TableStatistics
+from synth_engine.stages.model_files import layout_of, load_network
+from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.table_input import TableLike
 from synth_engine.tabular.given import Given
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.parity import draw_evenly, probabilities_of, tilted
 from synth_engine.tabular.sampler import DEFAULT_BATCH, sample
-from synth_engine.workspace import Artefact, Manifest, Workspace
+from synth_engine.workspace import Artefact, Manifest
 
-# Part of what a seed means: another size gives other rows.
-SHARD_ROWS = 65_536
 # From so many rows the shares of a target are found that all groups are to have; they are off by a few in a thousand.
 PILOT_ROWS = 32_768
 
 
 @dataclass(frozen=True)
 class RowSource:
-    """Everything that a shard of rows depends on. Use `open_rows` to get one.
+    """Everything that a shard of rows depends on. Use `open_source` to get one.
 
     Guarantees: a shard depends on the model, the settings, the seed and its number alone, so that shards may be made
     by any number of workers in any order.
@@ -61,15 +61,47 @@ class RowSource:
     seeds: SeedData | None
     inputs: Mapping[Artefact, Manifest]
 
+    unit: ClassVar[str] = "rows"
+
+    @classmethod
+    def of(cls, model: OpenedModel, config: GenerateConfig, seed_data: TableLike | None) -> Self:
+        """Check all that is wanted of a model before any row is drawn; raises `InputError`."""
+        statistics, device = model.statistics, resolve_device(config.device)
+        filled = config.imputation.columns if config.imputation else ()
+        seeds = None if seed_data is None else SeedData.of(seed_data, statistics, filled)
+        if seeds is not None:
+            seeds.check_encodable(statistics.columns)
+        is_flexible = model.configs.enable_flexible_generation
+        source = cls(
+            statistics=statistics,
+            plan=make_plan(config, statistics, layout_of(statistics), is_flexible=is_flexible, seeds=seeds),
+            network=load_network(model.files, statistics, device),
+            config=config,
+            seed=fresh_seed() if config.random_state is None else config.random_state,
+            n_rows=_n_rows(config, statistics, seeds),
+            seeds=seeds,
+            inputs=model.inputs,
+        )
+        _check_last_key(source)
+        return source
+
+    @property
+    def given(self) -> Mapping[str, pa.Table]:
+        """Tables that the user gave, by parameter."""
+        return {} if self.seeds is None else {"seed_data": self.seeds.table}
+
     @property
     def n_shards(self) -> int:
         """Number of shards; one where there are no rows, for the schema."""
-        return max(1, -(-self.n_rows // SHARD_ROWS))
+        return max(1, -(-self.n_rows // shard_sizes.SHARD_ROWS))
+
+    def size(self, shard: int) -> int:
+        """Number of rows of one shard."""
+        return min(shard_sizes.SHARD_ROWS, self.n_rows - shard * shard_sizes.SHARD_ROWS)
 
     def shard(self, shard: int) -> pa.Table:
         """The rows of one shard, with the original columns and types."""
-        start = shard * SHARD_ROWS
-        n_rows = min(SHARD_ROWS, self.n_rows - start)
+        start, n_rows = shard * shard_sizes.SHARD_ROWS, self.size(shard)
         seeds = self.seeds.slice(start, n_rows) if self.seeds else None
         columns = self._modelled_columns(shard, n_rows, seeds)
         if seeds is not None:
@@ -78,22 +110,10 @@ class RowSource:
         key = self.statistics.keys.primary_key
         if key is not None and key not in columns:
             columns[key] = make_keys(schema.field(key), n_rows, start, generator(self.seed, "generate", shard, "keys"))
-        fields = [self._field(schema.field(name)) for name in schema.names]
-        arrays = [columns[name] for name in schema.names]
-        rows = pa.table(arrays, schema=pa.schema(fields, metadata=schema.metadata))
+        method = self.config.rare_category_replacement_method
+        finished = finished_schema(self.statistics, method, self.seeds, in_all_rows=True)
+        rows = pa.table([columns[name] for name in schema.names], schema=finished)
         return parquet_table(self.plan.constraints.checked(rows))
-
-    def _field(self, field: pa.Field) -> pa.Field:
-        """The field as declared; nullable too where seeds have nulls, or none but protected values can fill it."""
-        encoding = self.statistics.columns.get(field.name)
-        if field.nullable:
-            return field
-        is_seeded = self.seeds is not None and field.name in self.seeds.names
-        if is_seeded and self.seeds is not None and field.name not in self.seeds.filled:
-            return field.with_nullable(self.seeds.table[field.name].null_count > 0)
-        if encoding is None:
-            return field
-        return field.with_nullable(draws_nulls(encoding, self.config.rare_category_replacement_method))
 
     def _modelled_columns(self, shard: int, n_rows: int, seeds: SeedData | None) -> dict[str, pa.Array]:
         if self.network is None:
@@ -109,7 +129,7 @@ class RowSource:
 
     def _codes(self, network: TabularNetwork, shard: int, n_rows: int, seeds: SeedData | None) -> Tensor:
         rng = generator(self.seed, "generate", shard, "order of even numbers")
-        numbers = even_numbers(shard * SHARD_ROWS, n_rows, self.n_rows, rng)
+        numbers = even_numbers(shard * shard_sizes.SHARD_ROWS, n_rows, self.n_rows, rng)
         codes = self._draw(network, n_rows, seeds, numbers, "generate", shard, "codes")
         if self.plan.parity is None:
             return codes
@@ -169,49 +189,6 @@ class RowSource:
         size = self.network.layout.cardinalities[self.plan.parity.target]
         counts = torch.bincount(codes[:, self.plan.parity.target], minlength=size).double()
         return counts / counts.sum().clamp(min=1)
-
-
-def open_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike | None = None) -> RowSource:
-    """Open the model of a workspace, and check all that is wanted of it before any row is drawn.
-
-    Args:
-        workspace: With a trained model; needs of it nothing but ``ModelStore``.
-        config: Settings of `generate`.
-        seed_data: Columns that are given.
-
-    Raises:
-        ArtefactError: there is no trained model, or its files are damaged.
-        InputError: something that the model cannot do, naming the parameter and the column.
-    """
-    device = resolve_device(config.device)
-    stats = workspace.read(Artefact.TGT_STATS)
-    model = workspace.read(Artefact.MODEL_DATA, made_from={Artefact.TGT_STATS: stats.manifest})
-    if not model.manifest.facts.get("finished", True):
-        warnings.warn(
-            f"{workspace.folder(Artefact.MODEL_DATA)}: its training was interrupted, so the best model up to then is "
-            "used; run train with model_state_strategy='RESUME' to go on with it",
-            stacklevel=4,
-        )
-    statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
-    configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
-    filled = config.imputation.columns if config.imputation else ()
-    seeds = None if seed_data is None else SeedData.of(seed_data, statistics, filled)
-    if seeds is not None:
-        seeds.check_encodable(statistics.columns)
-    layout = layout_of(statistics)
-    plan = make_plan(config, statistics, layout, is_flexible=configs.enable_flexible_generation, seeds=seeds)
-    source = RowSource(
-        statistics=statistics,
-        network=load_network(model, statistics, device),
-        config=config,
-        plan=plan,
-        seed=fresh_seed() if config.random_state is None else config.random_state,
-        n_rows=_n_rows(config, statistics, seeds),
-        seeds=seeds,
-        inputs={Artefact.MODEL_DATA: model.manifest, Artefact.TGT_STATS: stats.manifest},
-    )
-    _check_last_key(source)
-    return source
 
 
 def _n_rows(config: GenerateConfig, statistics: TableStatistics, seeds: SeedData | None) -> int:

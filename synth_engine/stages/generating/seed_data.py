@@ -1,7 +1,7 @@
 """Seed data: columns that the user gives, which come back as they are while all else is drawn to fit them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth_engine.domain import InputError
-from synth_engine.encodings import Encoding
+from synth_engine.encodings import Encoding, Entities
 from synth_engine.stages.statistics import TableStatistics
-from synth_engine.stages.table_input import TableLike, to_arrow
-from synth_engine.stages.table_schema import as_dictionary
+from synth_engine.stages.table_input import TableLike, fitted, to_arrow
 
 ARGUMENT = "seed_data"
 
@@ -25,10 +24,12 @@ class SeedData:
     Args:
         table: One row for every row to come.
         filled: Those of its columns in which nulls are not given, but to be drawn.
+        is_there: In which rows anything is given; None stands for all.
     """
 
     table: pa.Table
     filled: frozenset[str] = frozenset()
+    is_there: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, data: TableLike, statistics: TableStatistics, filled: Collection[str] = ()) -> Self:
@@ -38,7 +39,7 @@ class SeedData:
         if unknown:
             known = ", ".join(schema.names)
             raise InputError(f"{ARGUMENT}: unknown column {unknown[0]!r}; the model knows {known}")
-        columns = [_typed(table[name].combine_chunks(), schema.field(name)) for name in table.column_names]
+        columns = [fitted(table[name].combine_chunks(), schema.field(name), ARGUMENT) for name in table.column_names]
         fields = [schema.field(name) for name in table.column_names]
         nullable = [field.with_nullable(True) for field in fields]
         seeds = cls(pa.table(columns, schema=pa.schema(nullable)), frozenset(filled) & set(table.column_names))
@@ -57,19 +58,35 @@ class SeedData:
 
     def slice(self, start: int, n_rows: int) -> Self:
         """Some rows."""
-        return type(self)(self.table.slice(start, n_rows), self.filled)
+        return replace(self, table=self.table.slice(start, n_rows))
+
+    def take(self, rows: npt.NDArray[np.int64]) -> Self:
+        """Rows in another order."""
+        return replace(self, table=self.table.take(pa.array(rows)))
+
+    def among(self, places: npt.NDArray[np.int64], n_rows: int) -> Self:
+        """The same rows among others of which nothing is given.
+
+        Args:
+            places: Where each row goes.
+            n_rows: Number of all rows.
+        """
+        row_at = np.full(n_rows, -1)
+        row_at[places] = np.arange(self.n_rows)
+        is_there = row_at >= 0
+        return replace(self, table=self.table.take(pa.array(row_at, mask=~is_there)), is_there=is_there)
 
     def is_given(self, name: str) -> npt.NDArray[np.bool_]:
         """In which rows the column is given."""
         given: npt.NDArray[np.bool_] = np.full(self.n_rows, name in self.names)
         if name in self.filled:
             given = self.table[name].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
-        return given
+        return given if self.is_there is None else given & self.is_there
 
-    def codes(self, name: str, encoding: Encoding) -> npt.NDArray[np.int32]:
+    def codes(self, name: str, encoding: Encoding, entities: Entities | None = None) -> npt.NDArray[np.int32]:
         """Codes of a column that is given, (rows, sub-columns); raises `InputError` for values it cannot take."""
         try:
-            return encoding.encode(self.table[name].combine_chunks())
+            return encoding.encode_events(self.table[name].combine_chunks(), entities)
         except InputError as error:
             raise InputError(f"{ARGUMENT}: column {name!r}: {error}") from None
 
@@ -100,19 +117,3 @@ class SeedData:
             raise InputError(
                 f"{ARGUMENT}: the primary key {key!r} must be unique, found {len(values) - n_different} value(s) again"
             )
-
-
-def _typed(values: pa.Array, field: pa.Field) -> pa.Array:
-    if values.type == field.type:
-        return values
-    try:
-        if pa.types.is_dictionary(values.type):
-            values = values.dictionary_decode()
-        if pa.types.is_dictionary(field.type):
-            return as_dictionary(values.cast(field.type.value_type), field.type)
-        return values.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        raise InputError(
-            f"{ARGUMENT}: column {field.name!r} holds {values.type} values that do not fit its type in the original "
-            f"table, {field.type}; convert them first"
-        ) from None

@@ -1,0 +1,86 @@
+"""Context data: the subjects that the user gives, whose events are drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from synth_engine.domain import InputError
+from synth_engine.encodings import Encoding
+from synth_engine.stages.relations import check_primary_key
+from synth_engine.stages.statistics import TableStatistics
+from synth_engine.stages.table_input import TableLike, fitted, to_arrow
+
+ARGUMENT = "ctx_data"
+
+
+@dataclass(frozen=True, eq=False)
+class ContextData:
+    """Subjects that are given: their keys, and what the model knows of them.
+
+    Args:
+        keys: One for each subject, of the type that the target's context key has.
+        table: The keys and the modelled columns, in plain layout and with the types of the original context table.
+        encodings: Of these columns.
+    """
+
+    keys: pa.Array
+    table: pa.Table
+    encodings: Mapping[str, Encoding]
+
+    @classmethod
+    def of(cls, data: TableLike, context: TableStatistics, key_field: pa.Field) -> Self:
+        """Check what the user gave.
+
+        Args:
+            data: A row for each subject: its primary key and all modelled columns; others are not looked at.
+            context: Statistics of the original context table.
+            key_field: The target's context key.
+
+        Raises:
+            InputError: a column that is missing or cannot be used, keys that are null or not unique.
+        """
+        key, schema = context.keys.primary_key, context.schema
+        assert key is not None
+        table = to_arrow(_selected(data, [key, *context.columns]), ARGUMENT)
+        check_primary_key(table, key, ARGUMENT)
+        # Of a target without any row it is not known which type its keys have.
+        is_unknown = pa.types.is_null(key_field.type)
+        values = table[key].combine_chunks()
+        keys = pa.nulls(len(values)) if is_unknown else fitted(values, key_field.with_name(key), ARGUMENT)
+        fields = [schema.field(name).with_nullable(True) for name in context.columns]
+        columns = [fitted(table[field.name].combine_chunks(), field, ARGUMENT) for field in fields]
+        found = cls(keys, pa.table({key: keys, **dict(zip(context.columns, columns, strict=True))}), context.columns)
+        found.codes(0, found.size)
+        return found
+
+    @property
+    def size(self) -> int:
+        """Number of subjects."""
+        return len(self.keys)
+
+    def codes(self, start: int, n_rows: int) -> npt.NDArray[np.int32]:
+        """Codes of some subjects, (subjects, sub-columns); raises `InputError` for values that cannot be encoded."""
+        parts = [np.zeros((len(self.keys.slice(start, n_rows)), 0), np.int32)]
+        for name, encoding in self.encodings.items():
+            try:
+                parts.append(encoding.encode(self.table[name].slice(start, n_rows).combine_chunks()))
+            except InputError as error:
+                raise InputError(f"{ARGUMENT}: column {name!r}: {error}") from None
+        return np.concatenate(parts, axis=1)
+
+
+def _selected(data: TableLike, names: list[str]) -> TableLike:
+    if not isinstance(data, pd.DataFrame | pa.Table):
+        raise InputError(f"{ARGUMENT}: expected a pandas.DataFrame or a pyarrow.Table, found {type(data).__name__}")
+    there = list(data.columns) if isinstance(data, pd.DataFrame) else data.column_names
+    missing = [name for name in names if name not in there]
+    if missing:
+        what = "the primary key of the context table" if missing[0] == names[0] else "which the model has learned from"
+        found = ", ".join(map(str, there[:20])) + (", …" if len(there) > 20 else "")
+        raise InputError(f"{ARGUMENT}: expected a column {missing[0]!r}, {what}; found {found or 'none'}")
+    return data[names] if isinstance(data, pd.DataFrame) else data.select(names)
