@@ -1,6 +1,6 @@
 """Subjects with their events as something to learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,7 +52,8 @@ class SequenceKind:
     ) -> "SequenceKind":
         """Read all partitions."""
         layout = sequence_layout_of(described)
-        records = {role: _read_records(described, layout, encoded, role).to(device) for role in (TRAINING, VALIDATION)}
+        tables = {role: [encoded.table(name) for name in encoded.parts(role)] for role in (TRAINING, VALIDATION)}
+        records = {role: records_of(described, layout, each).to(device) for role, each in tables.items()}
         return cls(described, layout, records, window or DEFAULT_WINDOW)
 
     @property
@@ -160,8 +161,8 @@ def _columns(described: Described, layout: SequenceLayout) -> SequenceColumns:
     )
 
 
-def _read_records(described: Described, layout: SequenceLayout, encoded: ArtefactReader, role: str) -> Records:
-    tables = [encoded.table(name) for name in encoded.parts(role)]
+def records_of(described: Described, layout: SequenceLayout, tables: Sequence[pa.Table]) -> Records:
+    """Subjects as `encode` writes them, one table after the other."""
     lengths = np.concatenate([table[LENGTH].to_numpy().astype(np.int64) for table in tables])
     context = [matrix(table.columns[: len(layout.context.cardinalities)], table.num_rows) for table in tables]
     events = [_events(table, len(layout.events.cardinalities)) for table in tables]
