@@ -189,6 +189,28 @@ class DatetimeRelativeEncoding(Encoding):
         """Parts are ordered, kinds are not."""
         return {**self.dates.ranks(), **({} if self.intervals is None else self.intervals.ranks())}
 
+    def least(self, codes: Codes) -> tuple[Integers, Integers]:
+        """The smallest date, and the smallest interval, that rows with these codes can have, in steps of an interval.
+
+        Each of them as if the row was of that kind.
+        """
+        assert self.intervals is not None
+        date, interval = codes[:, self._date_parts].copy(), codes[:, self._interval_parts].copy()
+        for parts in (date, interval):
+            parts[:, 0] = np.maximum(parts[:, 0], 1)
+        return _units(self.dates.extent(date)[0]), self.intervals.extent(interval)[0].to_numpy()
+
+    @property
+    def last(self) -> int:
+        """The last date that is shown, in steps of an interval."""
+        return self._range[1]
+
+    @property
+    def is_forward(self) -> bool:
+        """Whether there are intervals, and none of them leads back."""
+        shown = [] if self.intervals is None else [*self.intervals.atoms, *self.intervals.edges]
+        return bool(shown) and min(shown) >= 0
+
     @property
     def _date_parts(self) -> slice:
         return slice(1, 1 + len(self.dates.cardinalities))

@@ -11,6 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from synth_engine.domain import InputError, ModelEncodingType
+from synth_engine.encodings.auto import Auto
 from synth_engine.encodings.base import Encoding
 from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.character import CharacterEncoding
@@ -21,7 +22,6 @@ from synth_engine.encodings.numeric_auto import NumericAuto
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_digit import NumericDigitEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
-from synth_engine.encodings.text_auto import TextAuto
 from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import Budget, ValueProtection
 
@@ -66,7 +66,7 @@ AnyEncoding = Annotated[
 _FITTERS: tuple[Fitter, ...] = (
     NumericAuto,
     DatetimeEncoding,
-    TextAuto,
+    Auto,
     CategoricalEncoding,
     NumericDiscreteEncoding,
     NumericBinnedEncoding,
@@ -94,7 +94,7 @@ def fitter(encoding_type: ModelEncodingType) -> Fitter:
 def detect(dtype: pa.DataType) -> ModelEncodingType:
     """The encoding type that AUTO stands for; raises `InputError` where no encoding takes the type.
 
-    For text that is AUTO again, since only the values tell.
+    For text that is AUTO again, since only the values tell; so it may be for dates of events.
     """
     for candidate in _FITTERS:
         if candidate.accepts(dtype):

@@ -16,7 +16,7 @@ from synth_engine.nn.orders import natural_order
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Batch, Records
 from synth_engine.stages.devices import resolve_device
-from synth_engine.stages.encode import encode_events, encode_table
+from synth_engine.stages.encode import encode_context, encode_events
 from synth_engine.stages.generating.context_data import ContextData
 from synth_engine.stages.learning.sequential import records_of
 from synth_engine.stages.model_files import CONFIGS_FILE, Described, ModelConfigs, load_sequence_network
@@ -121,14 +121,13 @@ class FittedSequences:
         of_events = encode_events(
             events.take(pa.array(order)), together, self.statistics.columns, self.statistics.seq_len.max
         )
-        of_context = pa.table({}) if context is None else encode_table(context.table, context.encodings)
-        codes = dict(zip(of_context.column_names, of_context.columns, strict=True))
-        return records_of(self.described, self.network.layout, [pa.table(codes | of_events)])
+        of_context = {} if context is None else encode_context(context.table, context.statistics)
+        return records_of(self.described, self.network.layout, [pa.table(of_context | of_events)])
 
     @torch.no_grad()
     def _of_batch(self, batch: Batch) -> Tensor:
         device = next(self.network.parameters()).device
-        batch = Batch(*(part.to(device) for part in batch))
+        batch = Batch.of([part.to(device) for part in batch.tensors])
         n_events, n_columns = len(batch.events_EK), self.network.layout.events.n_columns
         groups = [OrderGroup(n_events, natural_order(n_columns, device))] if n_events else []
         of_lengths, of_events = self.network.losses(batch, groups)

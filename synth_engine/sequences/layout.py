@@ -6,6 +6,19 @@ from synth_engine.tabular.layout import Layout
 
 
 @dataclass(frozen=True)
+class ListLayout:
+    """Layout of a context column of lists.
+
+    Args:
+        elements: Of each element.
+        longest: The most elements of a list.
+    """
+
+    elements: Layout
+    longest: int
+
+
+@dataclass(frozen=True)
 class SequenceLayout:
     """Layouts of all codes of a subject.
 
@@ -14,12 +27,14 @@ class SequenceLayout:
         length: Of the number of its events; none where every subject has exactly one.
         events: Of each event.
         longest: The most events of a subject.
+        lists: Of the context columns that hold lists.
     """
 
     context: Layout
     length: Layout
     events: Layout
     longest: int
+    lists: tuple[ListLayout, ...] = ()
 
     @property
     def is_sequential(self) -> bool:

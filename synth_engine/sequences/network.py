@@ -6,43 +6,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import CodeEmbedding, dropout, random_bytes
+from synth_engine.nn import dropout, random_bytes
+from synth_engine.sequences.context import ContextEncoder
 from synth_engine.sequences.history import History
 from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.positions import hats, knots
 from synth_engine.sequences.records import Batch
-from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.network import OrderGroup, Surroundings, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 
 # Units of the context, of each layer of the history and of the state of an event, for each unit of a block.
 UNITS_PER_HIDDEN = 2
-
-
-class ContextEncoder(nn.Module):
-    """The codes of a context as one vector.
-
-    Args:
-        layout: Of the context; without a column the vector is empty.
-        dim: Size of an embedding.
-        units: Size U of the vector.
-    """
-
-    def __init__(self, layout: Layout, dim: int, units: int) -> None:
-        super().__init__()
-        n = len(layout.cardinalities)
-        self.units = units if n else 0
-        if n:
-            self.embedding = CodeEmbedding(layout.cardinalities, dim, layout.ranks)
-            self.weight = nn.Parameter(torch.randn(n * dim, units) * math.sqrt(1 / (n * dim)))
-            self.bias = nn.Parameter(torch.zeros(units))
-
-    def forward(self, codes_BC: Tensor, rate: float = 0.0, noise: Tensor | None = None) -> Tensor:
-        """Vectors (B, U)."""
-        if not self.units:
-            return torch.zeros(len(codes_BC), 0, device=codes_BC.device)
-        embedded = self.embedding(codes_BC).flatten(1)
-        return dropout(torch.addmm(self.bias, embedded, self.weight).relu(), rate, noise)
 
 
 class SequenceNetwork(nn.Module):
@@ -64,7 +38,7 @@ class SequenceNetwork(nn.Module):
         self.layout, self.sizes = layout, sizes
         self._longest = min(window, layout.longest)
         units = UNITS_PER_HIDDEN * sizes.hidden
-        self.context = ContextEncoder(layout.context, sizes.embedding, units)
+        self.context = ContextEncoder(layout.context, layout.lists, sizes.embedding, units)
         self.register_buffer("knots_N", knots(layout.longest), persistent=False)
         self.has_history = bool(layout.is_sequential and layout.events.columns)
         state = self.context.units
@@ -125,7 +99,7 @@ class SequenceNetwork(nn.Module):
         """
         of_context, of_state, drops = self._apart(noise)
         n_lengths = self._n_noise_of_lengths if noise else 0
-        context_BU = self.context(batch.context_BC, self.sizes.dropout, of_context)
+        context_BU = self.context(batch.context, self.sizes.dropout, of_context)
         of_lengths = self._of_lengths(batch, context_BU, drops[:n_lengths])
         if not batch.events_EK.numel():
             return of_lengths, context_BU.new_zeros(len(batch.events_EK))

@@ -1,10 +1,12 @@
 """Drawing: first the numbers of events of all subjects, then event after event, all subjects at once."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.given import Given
@@ -13,10 +15,19 @@ from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import DEFAULT_BATCH, Source, draw_rows, places_of
 
 
+@runtime_checkable
+class Following(Protocol):
+    """A mask of an event that depends on the events before it."""
+
+    def follow(self, codes_EK: Tensor) -> None:
+        """Take note of the codes of all events, int32 on the CPU, which are filled in while they are drawn."""
+        ...
+
+
 @torch.no_grad()
 def draw_lengths(
     network: SequenceNetwork,
-    context_SC: Tensor,
+    context: Context,
     generator: torch.Generator,
     *,
     interventions: Interventions | None = None,
@@ -26,7 +37,7 @@ def draw_lengths(
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         generator: Source of randomness, on the CPU.
         interventions: What to do to the probabilities.
         batch_size: Subjects at a time; bounds the memory.
@@ -35,10 +46,10 @@ def draw_lengths(
         Codes (S, L), int32, on the CPU; without sub-columns where every subject has exactly one event.
     """
     if not network.layout.is_sequential:
-        return torch.zeros(len(context_SC), 0, dtype=torch.int32)
+        return torch.zeros(len(context), 0, dtype=torch.int32)
     source = _source(network.lengths, interventions, None)
-    uniforms = torch.rand(len(context_SC), len(source.places), generator=generator, dtype=torch.float64)
-    context_SU = _encoded(network, context_SC, batch_size)
+    uniforms = torch.rand(len(context), len(source.places), generator=generator, dtype=torch.float64)
+    context_SU = _encoded(network, context, batch_size)
     state = RowState(network.lengths.of_state(context_SU), None)
     return draw_rows(source, uniforms, state=state, batch_size=batch_size)
 
@@ -46,7 +57,7 @@ def draw_lengths(
 @torch.no_grad()
 def draw_events(
     network: SequenceNetwork,
-    context_SC: Tensor,
+    context: Context,
     lengths_S: Tensor,
     seed_of_step: Callable[[int], int],
     *,
@@ -59,12 +70,13 @@ def draw_events(
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         lengths_S: Number of events of each subject, int64.
         seed_of_step: Seed of the first event of all subjects, of the second, and so on, from 0.
         given: Codes that are known of the events, which stand subject by subject: they come back as they are, and each
             event is drawn given what is known of it and all events before.
-        interventions: What to do to the probabilities. Masks know an event by its place among all of them.
+        interventions: What to do to the probabilities. Masks know an event by its place among all of them; those that
+            are `Following` look at the events before it as well.
         order: Columns of an event in the order in which they are drawn; None is the natural order.
         batch_size: Events at a time; bounds the memory.
 
@@ -76,8 +88,11 @@ def draw_events(
         return codes
     source, drawing = (
         _source(network.events, interventions, order),
-        _Drawing(network, context_SC, lengths_S, batch_size),
+        _Drawing(network, context, lengths_S, batch_size),
     )
+    for mask in source.interventions.masks:
+        if isinstance(mask, Following):
+            mask.follow(codes)
     for step in range(int(lengths_S.max())):
         index = drawing.begin(step)
         generator = torch.Generator().manual_seed(seed_of_step(step))
@@ -98,17 +113,17 @@ class _Drawing:
 
     Args:
         network: A trained network.
-        context_SC: Codes of the subjects' context.
+        context: Codes of the subjects' context.
         lengths_S: Number of events of each subject.
         batch_size: Subjects at a time.
     """
 
-    def __init__(self, network: SequenceNetwork, context_SC: Tensor, lengths_S: Tensor, batch_size: int) -> None:
+    def __init__(self, network: SequenceNetwork, context: Context, lengths_S: Tensor, batch_size: int) -> None:
         self._network, self._batch_size = network, batch_size
         order = lengths_S.argsort(descending=True, stable=True)
         self._lengths = lengths_S[order]
         self._offsets = (lengths_S.cumsum(0) - lengths_S)[order]
-        self._context = _encoded(network, context_SC, batch_size)[order.to(context_SC.device)]
+        self._context = _encoded(network, context, batch_size)[order.to(context.device)]
         self._before: Tensor | None = None
         self._memory = network.history.start(len(order)) if network.has_history else None
         self._n_active = len(order)
@@ -139,8 +154,8 @@ class _Drawing:
             self._memory = self._network.history.step(embedded, self._memory)
 
 
-def _encoded(network: SequenceNetwork, context_SC: Tensor, batch_size: int) -> Tensor:
-    return torch.cat([network.context(part.long()) for part in context_SC.split(batch_size)])
+def _encoded(network: SequenceNetwork, context: Context, batch_size: int) -> Tensor:
+    return torch.cat([network.context(part) for part in context.split(batch_size)])
 
 
 def _source(network: TabularNetwork, interventions: Interventions | None, order: Sequence[int] | None) -> Source:

@@ -101,13 +101,13 @@ class SequenceTask:
         batch = self.training.at_random(rows, generator)
         orders = self._draw_orders(len(batch.events_EK), generator)
         noise = self.network.draw_noise(len(rows), len(batch.events_EK), generator)
-        return *batch, *orders, *noise
+        return *batch.tensors, *orders, *noise
 
     def losses(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
         """Loss of each of the windows, (B,)."""
         assert isinstance(network, SequenceNetwork)
-        n_codes, n_noise = len(Batch._fields), network.n_noise
-        batch = Batch(*drawn[:n_codes])
+        n_codes, n_noise = Batch.n_tensors(len(network.layout.lists)), network.n_noise
+        batch = Batch.of(drawn[:n_codes])
         orders, noise = drawn[n_codes : len(drawn) - n_noise], drawn[len(drawn) - n_noise :]
         return self._by_subject(batch, *network.losses(batch, self._groups(len(batch.events_EK), orders), noise))
 

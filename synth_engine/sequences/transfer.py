@@ -12,29 +12,31 @@ import torch
 from torch import Tensor
 
 from synth_engine.domain import InputError
-from synth_engine.sequences.history import History
-from synth_engine.sequences.network import ContextEncoder, SequenceNetwork
-from synth_engine.sequences.positions import hats
-from synth_engine.tabular.matching import Matches, SubColumn
-from synth_engine.tabular.transfer import (
-    Embedded,
-    Shares,
-    carry_embeddings,
-    carry_network,
-    check_sizes,
-    shares_by_bias,
+from synth_engine.sequences.context_transfer import (
+    Coded,
+    ContextMatches,
+    averages,
+    carry_context,
+    carry_reading,
+    match_lists,
 )
+from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.sequences.positions import hats
+from synth_engine.tabular.matching import Matches
+from synth_engine.tabular.transfer import Embedded, carry_network, check_sizes, shares_by_bias
 from synth_engine.tabular.transferred import RESET_HINT, Described, Transfer, nothing_in_common
 
-_OF_CONTEXT, _OF_LENGTHS = "{} (context)", "{} (number of events)"
+_OF_CONTEXT, _OF_ELEMENTS, _OF_LENGTHS = "{} (context)", "{} (context, elements)", "{} (number of events)"
 
 
 class SequenceColumns(NamedTuple):
-    """The encodings of all that a network of subjects is of, by column, as in its layout."""
+    """The encodings of all that a network of subjects is of, by column, as in its layout; of lists their elements'."""
 
     context: Mapping[str, Described]
     length: Mapping[str, Described]
     events: Mapping[str, Described]
+    lists: Mapping[str, Described] = {}
 
 
 @torch.no_grad()
@@ -45,8 +47,8 @@ def transfer_sequences(
 
     Events, their numbers and the context go code by code, as `tabular.transfer` does it. New sub-columns of events and
     context are not listened to at first, neither in an event nor in what went before; in place of those that are no
-    longer there stands their average, that of the context with all values alike. Places in sequences keep what is known
-    of them, those beyond the former longest sequence being taken for its end.
+    longer there stands their average, that of the context with all values alike, and of lists an empty one. Places in
+    sequences keep what is known of them, those beyond the former longest sequence being taken for its end.
 
     Args:
         old: The trained network.
@@ -71,10 +73,10 @@ def transfer_sequences(
     check_sizes(old.sizes, new.sizes)
     if old.layout.is_sequential != new.layout.is_sequential:
         raise InputError(_other_numbers(new.layout.is_sequential))
-    matches = _Matches.of(old, old_columns, new, new_columns)
+    matches = _Matches.of(old.layout, old_columns, new.layout, new_columns)
     if not matches.events.common and (old.layout.events.columns or new.layout.events.columns):
         raise InputError(nothing_in_common(old_columns.events, new_columns.events))
-    lost_U = _carry_context(old, new, matches.context)
+    lost_U = carry_context(Coded(old.context, old.layout), Coded(new.context, new.layout), matches.context)
     if new.layout.is_sequential:
         carry_network(old.lengths, new.lengths, matches.length, lost_U)
     if new.layout.events.columns:
@@ -89,22 +91,24 @@ def transfer_sequences(
 class _Matches:
     """What the layouts of two networks have in common."""
 
-    context: Matches
+    context: ContextMatches
     length: Matches
     events: Matches
 
     @classmethod
     def of(
-        cls, old: SequenceNetwork, old_columns: SequenceColumns, new: SequenceNetwork, new_columns: SequenceColumns
+        cls, old: SequenceLayout, old_columns: SequenceColumns, new: SequenceLayout, new_columns: SequenceColumns
     ) -> "_Matches":
+        flat = Matches.of(old.context, old_columns.context, new.context, new_columns.context)
         return cls(
-            Matches.of(old.layout.context, old_columns.context, new.layout.context, new_columns.context),
-            Matches.of(old.layout.length, old_columns.length, new.layout.length, new_columns.length),
-            Matches.of(old.layout.events, old_columns.events, new.layout.events, new_columns.events),
+            ContextMatches(flat, match_lists(old, old_columns.lists, new, new_columns.lists)),
+            Matches.of(old.length, old_columns.length, new.length, new_columns.length),
+            Matches.of(old.events, old_columns.events, new.events, new_columns.events),
         )
 
     def report(self) -> Transfer:
-        reports = (self.events.report(), self.length.report(_OF_LENGTHS), self.context.report(_OF_CONTEXT))
+        reports = [self.events.report(), self.length.report(_OF_LENGTHS), self.context.flat.report(_OF_CONTEXT)]
+        reports += [each.elements.report(_OF_ELEMENTS) for each in self.context.lists]
         return Transfer(
             parts=tuple(part for each in reports for part in each.parts),
             new=tuple(pair for each in reports for pair in each.new),
@@ -118,58 +122,17 @@ def _other_numbers(is_sequential: bool) -> str:
     return f"model to reuse: expected a model of {expected}, as in the data, found one of {found}; {RESET_HINT}"
 
 
-def _carry_context(old: SequenceNetwork, new: SequenceNetwork, matches: Matches) -> Tensor | None:
-    """Carry over the encoder; if only the old network has one, its vector of an average context."""
-    if not old.context.units:
-        return None
-    before, shares = Embedded(old.context.embedding, old.layout.context), _all_alike(old.context)
-    averages_KD = _averages(before, matches, shares)
-    if not new.context.units:
-        return torch.addmm(old.context.bias, averages_KD.flatten()[None], old.context.weight).relu()[0]
-    carry_embeddings(before, Embedded(new.context.embedding, new.layout.context), matches, shares)
-    _carry_reading(old.context, new.context, matches, averages_KD)
-    return None
-
-
 def _carry_history(old: SequenceNetwork, new: SequenceNetwork, matches: Matches) -> None:
     """What is remembered of events."""
     before = Embedded(old.events.embedding, old.layout.events)
-    _carry_reading(old.history, new.history, matches, _averages(before, matches, shares_by_bias(old.events)))
+    new.history.weight.zero_()
+    carry_reading(old.history, new.history, matches, averages(before, matches, shares_by_bias(old.events)))
     for ours, theirs in (
         (new.history.recurrences, old.history.recurrences),
         (new.history.mixing_weights, old.history.mixing_weights),
         (new.history.mixing_biases, old.history.mixing_biases),
     ):
         ours.load_state_dict(theirs.state_dict())
-
-
-def _carry_reading(
-    old: ContextEncoder | History, new: ContextEncoder | History, matches: Matches, averages_KD: Tensor
-) -> None:
-    """The layer that reads the embeddings of all sub-columns side by side."""
-    by_sub_column = (-1, averages_KD.shape[1])
-    theirs, ours = old.weight.unflatten(0, by_sub_column), new.weight.unflatten(0, by_sub_column)
-    ours.zero_()
-    ours[matches.new_places] = theirs[matches.old_places]
-    gone = [each.place for each in matches.gone]
-    new.bias.copy_(old.bias + (averages_KD[gone, :, None] * theirs[gone]).sum((0, 1)))
-
-
-def _averages(old: Embedded, matches: Matches, shares: Shares) -> Tensor:
-    """The mean embedding (K, D) of each old sub-column."""
-    vectors = old.embedding.vectors()
-    return torch.stack([shares(each) @ vectors[old.codes_of(each.place)] for each in matches.known.values()])
-
-
-def _all_alike(context: ContextEncoder) -> Shares:
-    """Nothing tells how frequent the codes of a context are."""
-
-    def shares(sub_column: SubColumn) -> Tensor:
-        is_averaged = sub_column.is_averaged.to(context.bias)
-        alike: Tensor = is_averaged / is_averaged.sum()
-        return alike
-
-    return shares
 
 
 def _carry_mixing(old: SequenceNetwork, new: SequenceNetwork, lost_U: Tensor | None) -> None:

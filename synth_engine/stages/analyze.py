@@ -8,14 +8,15 @@ from typing import Any, cast
 from synth_engine.domain import AnalyzeConfig, DifferentialPrivacyConfig, ProgressCallback
 from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.domain.progress import Progress
-from synth_engine.encodings import AnyEncoding, ValueCounts, fitter
+from synth_engine.encodings import AnyEncoding, ValueCounts
 from synth_engine.stages.disclosure import Disclosure, disclosure_of
 from synth_engine.stages.learning.spending import allowance_of
 from synth_engine.stages.lengths import SequenceLengths
+from synth_engine.stages.lists import ListEncoding, fitter_of
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
-from synth_engine.stages.summaries import SubjectsOf, summarise
+from synth_engine.stages.summaries import SubjectsOf, TableSummary, summarise
 from synth_engine.workspace import Artefact, ArtefactWriter, Manifest, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
 
@@ -87,13 +88,19 @@ def analyze(
 
 def _questions(original: Original) -> list[str]:
     """What is asked of the data, in equal parts of a budget: the columns of all tables, and lengths of sequences."""
-    context = [] if original.context is None else [_of_context(name) for name in original.context.types]
+    context = original.context
+    of_context = [] if context is None else [_of_context(name) for name in context.types]
+    of_lists = [] if context is None else [_of_lists(name) for name in context.types if context.holds_lists(name)]
     lengths = [] if original.target.keys.context_key is None else [_LENGTHS]
-    return [*original.target.types, *context, *lengths]
+    return [*original.target.types, *of_context, *of_lists, *lengths]
 
 
 def _of_context(name: str) -> str:
     return f"{name} (context)"
+
+
+def _of_lists(name: str) -> str:
+    return f"{name} (context), number of elements"
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,12 +110,14 @@ class _Summaries:
     Args:
         target: Summary of each column of the target.
         context: The same of the context table, empty where there is none.
+        list_lengths: How many elements the lists of the context table have, by column.
         lengths: How many rows the subjects have; None where every row is a subject of its own.
         records: Number of subjects for training, and for validation.
     """
 
     target: dict[str, ValueCounts]
     context: dict[str, ValueCounts]
+    list_lengths: dict[str, ValueCounts]
     lengths: ValueCounts | None
     records: list[int]
 
@@ -124,7 +133,7 @@ def _summarise(original: Original, disclosure: Disclosure, progress: Progress) -
             n_records[part] = found.size
         return found
 
-    def of_table(table: OriginalTable, subjects: SubjectsOf) -> dict[str, ValueCounts]:
+    def of_table(table: OriginalTable, subjects: SubjectsOf) -> TableSummary:
         share = len(table.types) / (2 * len(table.parts))  # reading is half of the work on a column
         return summarise(
             table,
@@ -135,9 +144,10 @@ def _summarise(original: Original, disclosure: Disclosure, progress: Progress) -
         )
 
     target = of_table(original.target, subjects)
-    context = {} if original.context is None else of_table(original.context, lambda part: None)
+    context = TableSummary({}, {}) if original.context is None else of_table(original.context, lambda part: None)
     records = [sum(n_records[part] for part in original.target.data.parts(role)) for role in (TRAINING, VALIDATION)]
-    return _Summaries(target, context, ValueCounts.merged(lengths) if lengths else None, records)
+    of_subjects = ValueCounts.merged(lengths) if lengths else None
+    return _Summaries(target.columns, context.columns, context.list_lengths, of_subjects, records)
 
 
 def _disclose(
@@ -149,14 +159,20 @@ def _disclose(
     def columns(table: OriginalTable, exact: dict[str, ValueCounts], is_context: bool) -> dict[str, AnyEncoding]:
         fitted = {}
         for name, kind in table.types.items():
-            asked = _of_context(name) if is_context else name
-            fitted[name] = disclosure.fit(fitter(kind), exact.pop(name), table.schema.field(name).type, asked)
+            asked, dtype = _of_context(name) if is_context else name, table.schema.field(name).type
+            fitted[name] = disclosure.fit(fitter_of(kind, dtype), exact.pop(name), dtype, asked)
             progress.report(advance=0.5, column=name)
         return cast(dict[str, AnyEncoding], fitted)
 
+    def list_encoding(table: OriginalTable, name: str, elements: AnyEncoding) -> ListEncoding:
+        lengths = disclosure.lengths(summaries.list_lengths[name], _of_lists(name))
+        return ListEncoding(dtype=table.schema.field(name).type, elements=elements, lengths=lengths)
+
     def statistics(table: OriginalTable, exact: dict[str, ValueCounts], lengths: SequenceLengths) -> TableStatistics:
+        fitted = columns(table, exact, table is original.context)
         return TableStatistics(
-            columns=columns(table, exact, table is original.context),
+            columns={name: encoding for name, encoding in fitted.items() if not table.holds_lists(name)},
+            lists={name: list_encoding(table, name, fitted[name]) for name in fitted if table.holds_lists(name)},
             no_of_training_records=records[0],
             no_of_validation_records=records[1],
             seq_len=lengths,

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.domain import InputError, ProgressCallback
 from synth_engine.domain.progress import Progress
 from synth_engine.encodings import Encoding, Entities
 from synth_engine.parallel import map_in_threads
+from synth_engine.stages.encoded_columns import SmallCodes, list_of_structs, small_codes
+from synth_engine.stages.lists import encode_lists
 from synth_engine.stages.original import Original
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
@@ -32,6 +34,8 @@ def encode(
 
     With a context key there is one row per subject. It holds the codes of the context table's columns, where there is
     one; then ``length``, the number of events; then ``events``, a list with a struct of codes for each event, in order.
+    A context column of lists is ``<column>__length_<sub-column>``, the codes of the number of elements, and
+    ``<column>__list``, a list with a struct of codes for each element, of the first ones where these are too many.
     A subject without events has an empty list; one with more than the protected maximum has the first of them.
     Where the target has no columns but its keys, there is no ``events``.
 
@@ -66,9 +70,9 @@ class _Statistics:
         events, subjects = original.target.table(part), original.subjects(part)
         if subjects is None:
             return encode_table(events, self.target.columns)
-        encoded = {}
+        encoded: dict[str, Any] = {}
         if original.context is not None and self.context is not None:
-            encoded = dict(_encode_columns(original.context.table(part), self.context.columns, None))
+            encoded = encode_context(original.context.table(part), self.context)
         return pa.table(encoded | encode_events(events, subjects, self.target.columns, self.target.seq_len.max))
 
 
@@ -89,6 +93,17 @@ def encode_table(table: pa.Table, columns: Mapping[str, Encoding]) -> pa.Table:
     return pa.table(dict(_encode_columns(table, columns, None)))
 
 
+def encode_context(table: pa.Table, statistics: TableStatistics) -> dict[str, Any]:
+    """Columns of codes of a context table, one row for each of its rows: flat columns first, then those of lists.
+
+    Args:
+        table: Rows with the modelled columns, in plain types: those of the statistics' schema.
+        statistics: Of the context table that the model was made with.
+    """
+    flat = dict(_encode_columns(table, statistics.columns, None))
+    return flat | dict(encode_lists(table, statistics.lists))
+
+
 def encode_events(
     events: pa.Table, subjects: Subjects, columns: Mapping[str, Encoding], longest: int
 ) -> dict[str, pa.Array]:
@@ -107,32 +122,19 @@ def encode_events(
     lengths = pa.array(subjects.lengths.astype(np.uint32))
     if not codes:
         return {LENGTH: lengths}
-    # Not nullable: Parquet stores and reads nested columns faster without marks of what is null.
-    fields = [pa.field(name, pa.from_numpy_dtype(part.dtype), nullable=False) for name, part in codes.items()]
-    structs = pa.StructArray.from_arrays([pa.array(part) for part in codes.values()], fields=fields)
-    kind = pa.list_(pa.field("element", structs.type, nullable=False))
-    return {LENGTH: lengths, EVENTS: pa.ListArray.from_arrays(pa.array(subjects.offsets, pa.int32()), structs, kind)}
+    return {LENGTH: lengths, EVENTS: list_of_structs(codes, subjects.offsets)}
 
 
 def _encode_columns(
     table: pa.Table, columns: Mapping[str, Encoding], entities: Entities | None
-) -> Iterator[tuple[str, npt.NDArray[np.unsignedinteger]]]:
-    def encoded(name: str) -> list[tuple[str, npt.NDArray[np.unsignedinteger]]]:
+) -> Iterator[tuple[str, SmallCodes]]:
+    def encoded(name: str) -> dict[str, SmallCodes]:
         encoding = columns[name]
         try:
             codes = encoding.encode_events(table[name].combine_chunks(), entities)
         except InputError as error:
             raise InputError(f"column {name!r}: {error}") from None
-        sizes = encoding.cardinalities.items()
-        return [
-            (sub_column(name, part), codes[:, place].astype(np.min_scalar_type(size - 1)))
-            for place, (part, size) in enumerate(sizes)
-        ]
+        return small_codes(name, codes, encoding.cardinalities)
 
     for parts in map_in_threads(encoded, columns):
-        yield from parts
-
-
-def sub_column(column: str, part: str) -> str:
-    """Name of a sub-column in the encoded data. Part names have no ``__``, so that names cannot collide."""
-    return f"{column}__{part}"
+        yield from parts.items()

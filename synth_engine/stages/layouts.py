@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synth_engine.domain.arrow_types import schema_from_text, schema_to_text
+from synth_engine.stages.list_arrays import elements_of, is_list, with_elements
 from synth_engine.stages.table_schema import as_dictionary
 
 # Makes pandas' own extension types known to Arrow, which otherwise reads a period as a mere number.
@@ -25,17 +26,25 @@ _NOTE = b"synth_engine:type"
 def plain_type(dtype: pa.DataType) -> pa.DataType:
     """The type that values of `dtype` are stored and encoded as.
 
+    Lists of all layouts are large lists, of plain elements.
+
     >>> str(plain_type(pa.string_view())), str(plain_type(pa.bool8())), str(plain_type(pa.decimal128(5, -2)))
     ('large_string', 'bool', 'decimal256(7, 0)')
+    >>> str(plain_type(pa.list_(pa.bool8(), 3)))
+    'large_list<item: bool>'
     """
+    if is_list(dtype):
+        return pa.large_list(plain_type(dtype.value_type))
     if pa.types.is_dictionary(dtype):
         return pa.dictionary(dtype.index_type, plain_type(dtype.value_type), dtype.ordered)
     if pa.types.is_run_end_encoded(dtype):
         return plain_type(dtype.value_type)
     if pa.types.is_decimal(dtype) and dtype.scale < 0:
         return pa.decimal256(dtype.precision - dtype.scale, 0)
-    if not isinstance(dtype, pa.BaseExtensionType):
-        return _PLAIN.get(dtype, dtype)
+    return _plain_extension(dtype) if isinstance(dtype, pa.BaseExtensionType) else _PLAIN.get(dtype, dtype)
+
+
+def _plain_extension(dtype: pa.BaseExtensionType) -> pa.DataType:
     if dtype.extension_name == "arrow.uuid":
         return dtype
     return _PLAIN_EXTENSIONS.get(dtype.extension_name) or plain_type(dtype.storage_type)
@@ -56,6 +65,8 @@ def to_plain(values: pa.Array) -> pa.Array:
     plain = plain_type(dtype)
     if plain == dtype:
         return values
+    if is_list(dtype):
+        return with_elements(values, to_plain(elements_of(values)))
     if pa.types.is_dictionary(dtype):
         return pa.DictionaryArray.from_arrays(values.indices, to_plain(values.dictionary), ordered=dtype.ordered)
     if pa.types.is_run_end_encoded(dtype):
@@ -67,7 +78,7 @@ def to_plain(values: pa.Array) -> pa.Array:
 
 
 def from_plain(values: pa.Array, dtype: pa.DataType) -> pa.Array:
-    """Values of exactly this type again: the inverse of `to_plain`."""
+    """Values of exactly this type again: the inverse of `to_plain`, but for lists, which nothing makes again."""
     if values.type == dtype:
         return values
     if pa.types.is_dictionary(dtype):

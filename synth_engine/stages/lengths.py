@@ -36,9 +36,14 @@ class SequenceLengths(BaseModel):
     encoding: LengthEncoding | None = None
 
     @classmethod
-    def summarise(cls, lengths: Lengths) -> ValueCounts:
-        """Sensitive summary of the subjects of one partition: number of rows of each, zeros included."""
-        return NumericBinnedEncoding.summarise(pa.array(lengths, pa.int64()))
+    def summarise(cls, lengths: Lengths | pa.Array) -> ValueCounts:
+        """Sensitive summary of the subjects of one partition: number of rows of each, zeros included.
+
+        Args:
+            lengths: As an Arrow array they may be null, for subjects that have no length.
+        """
+        values = lengths if isinstance(lengths, pa.Array) else pa.array(lengths, pa.int64())
+        return NumericBinnedEncoding.summarise(values)
 
     @classmethod
     def release(cls, counts: ValueCounts, budget: Budget) -> ValueCounts:
@@ -70,7 +75,7 @@ def _fit(
     counts: ValueCounts, protection: ValueProtection, rng: np.random.Generator
 ) -> tuple[NumericBinnedEncoding | NumericDiscreteEncoding, list[Any]]:
     """The encoding, and the numbers that it shows."""
-    if protection.enabled and counts.total_rows < ENOUGH_ENTITIES:
+    if protection.enabled and counts.rows.sum() < ENOUGH_ENTITIES:
         discrete = NumericDiscreteEncoding.fit(counts, pa.int64(), protection, rng)
         return discrete, discrete.numbers
     binned = NumericBinnedEncoding.fit(counts, pa.int64(), protection, rng)

@@ -11,10 +11,11 @@ from torch import nn
 
 from synth_engine.domain import ModelType
 from synth_engine.encodings import Encoding
-from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.task import DEFAULT_WINDOW
 from synth_engine.stages.encode import LENGTH
+from synth_engine.stages.lists import ListEncoding
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.network import TabularNetwork
@@ -95,11 +96,24 @@ def sequence_layout_of(described: Described) -> SequenceLayout:
     target, context, lengths = described.target, described.context, described.target.seq_len
     is_sequential = target.is_sequential and lengths.encoding is not None
     return SequenceLayout(
-        context=_layout({} if context is None else context.columns),
+        context=context_layout_of(context),
         length=_layout({LENGTH: lengths.encoding} if is_sequential and lengths.encoding is not None else {}),
         events=layout_of(target),
         longest=lengths.max,
+        lists=() if context is None else tuple(map(_list_layout, context.lists, context.lists.values())),
     )
+
+
+def context_layout_of(context: TableStatistics | None) -> Layout:
+    """The layout of the flat codes of a context: its flat columns, then the lengths of its lists."""
+    if context is None:
+        return Layout(())
+    lengths = [Column(name, each.length_cardinalities, each.length_ranks) for name, each in context.lists.items()]
+    return Layout((*layout_of(context).columns, *(column for column in lengths if column.cardinalities)))
+
+
+def _list_layout(name: str, encoding: ListEncoding) -> ListLayout:
+    return ListLayout(_layout({name: encoding.elements}), encoding.longest)
 
 
 def _layout(columns: Mapping[str, Encoding]) -> Layout:

@@ -7,6 +7,7 @@ from typing import Self
 import pyarrow as pa
 
 from synth_engine.domain import ModelEncodingType
+from synth_engine.stages.list_arrays import is_list
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import Keys
 from synth_engine.stages.table_schema import restore_types
@@ -35,6 +36,10 @@ class OriginalTable:
     def types(self) -> dict[str, ModelEncodingType]:
         """Encoding type of every modelled column."""
         return {name: ModelEncodingType(kind) for name, kind in self.meta.json("encoding-types.json").items()}
+
+    def holds_lists(self, column: str) -> bool:
+        """Whether a column has a list in each row."""
+        return is_list(self.schema.field(column).type)
 
     @property
     def parts(self) -> list[str]:

@@ -17,8 +17,10 @@ from synth_engine.domain import (
     SplitConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.encodings import detect, fitter
+from synth_engine.encodings import detect
 from synth_engine.stages.division import Division
+from synth_engine.stages.list_arrays import is_list
+from synth_engine.stages.lists import fitter_of
 from synth_engine.stages.relations import Integers, Subjects, check_primary_key
 from synth_engine.stages.table_input import TableLike, check_storable, to_arrow
 from synth_engine.stages.unavailable import refuse
@@ -52,6 +54,8 @@ def split(  # noqa: PLR0913
     Subjects are the rows of the context table; without one the distinct context keys; without these the rows. All rows
     of a subject are in one file, next to each other and in the order of the input. The files of both tables have the
     same names, and their subjects the same order. A context row that nothing refers to is a sequence of length zero.
+
+    A context column may hold lists of plain values; its encoding type is that of their elements.
 
     Args:
         tgt_data: The table, as a pandas frame of any dtype backend or as a `pyarrow.Table`.
@@ -138,7 +142,7 @@ def _source_tables(
     keys = {"primary_key": config.tgt_primary_key, "context_key": config.tgt_context_key}
     context = None
     if ctx_data is not None:
-        beside = to_arrow(ctx_data, "ctx_data")
+        beside = to_arrow(ctx_data, "ctx_data", lists=True)
         check_primary_key(beside, config.ctx_primary_key, "ctx_primary_key")
         own = {"primary_key": config.ctx_primary_key, "context_key": None}
         types = resolve_encoding_types(beside.schema, config.ctx_encoding_types or {}, own, "ctx")
@@ -188,10 +192,10 @@ def resolve_encoding_types(
 def _resolve(dtype: pa.DataType, asked: ModelEncodingType) -> ModelEncodingType:
     if asked == ModelEncodingType.AUTO:
         try:
-            return detect(dtype)
+            return detect(dtype.value_type if is_list(dtype) else dtype)
         except InputError as error:
             raise InputError(f"{error}; convert it first, for example to text, or drop it") from None
-    if not fitter(asked).accepts(dtype):
+    if not fitter_of(asked, dtype).accepts(dtype):
         raise InputError(f"encoding type {asked} does not take values of type {dtype}; leave it at AUTO or convert it")
     return asked
 

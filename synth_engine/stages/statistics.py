@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from synth_engine.domain.arrow_types import schema_from_text
 from synth_engine.encodings import AnyEncoding
 from synth_engine.stages.lengths import SequenceLengths
+from synth_engine.stages.lists import ListEncoding
 
 
 class Keys(BaseModel):
@@ -40,12 +41,15 @@ class TableStatistics(BaseModel):
     rows otherwise. `is_sequential` says that their number of rows has to be modelled: it is not one for everybody, as
     far as that may be known.
 
+    `columns` are those with one value per row; `lists` are those of a context table that hold lists.
+
     With `differential_privacy` the numbers of records are noisy as well: do not take them for the length of anything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: dict[str, AnyEncoding]
+    lists: dict[str, ListEncoding] = {}
     no_of_training_records: int
     no_of_validation_records: int
     seq_len: SequenceLengths = SequenceLengths()

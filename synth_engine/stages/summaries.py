@@ -4,14 +4,18 @@ Belongs here: reading, sampling, merging. Does not belong here: what a summary h
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pyarrow as pa
 
-from synth_engine.domain import InputError, ModelEncodingType
+from synth_engine.domain import InputError
 from synth_engine.domain.randomness import generator
-from synth_engine.encodings import Entities, ValueCounts, fitter
+from synth_engine.encodings import Entities, ValueCounts
 from synth_engine.encodings.registry import Fitter
 from synth_engine.parallel import map_in_threads
+from synth_engine.stages.lengths import SequenceLengths
+from synth_engine.stages.list_arrays import is_list, lengths_of
+from synth_engine.stages.lists import fitter_of
 from synth_engine.stages.original import OriginalTable
 from synth_engine.stages.relations import Subjects
 
@@ -20,6 +24,7 @@ from synth_engine.stages.relations import Subjects
 MAX_DISTINCT = 250_000
 
 SubjectsOf = Callable[[str], Subjects | None]
+Lengths = dict[str, list[ValueCounts]]
 
 
 class ColumnSummary:
@@ -32,14 +37,14 @@ class ColumnSummary:
     partition alone.
 
     Args:
-        encoding_type: What the column is to be fitted with.
+        fitting: What the column is to be fitted with.
         n_rows: Rows of all partitions.
         max_distinct: How many different values are kept; None keeps all.
         seed: Seed of the sample.
     """
 
-    def __init__(self, encoding_type: ModelEncodingType, n_rows: int, max_distinct: int | None, seed: int) -> None:
-        self._fitter: Fitter = fitter(encoding_type)
+    def __init__(self, fitting: Fitter, n_rows: int, max_distinct: int | None, seed: int) -> None:
+        self._fitter = fitting
         self._n_rows, self._max_distinct, self._seed = n_rows, max_distinct, seed
         self._share: float | None = None if max_distinct else 1.0
         self._pile: list[ValueCounts] = []
@@ -79,6 +84,19 @@ class ColumnSummary:
         return self._fitter.summarise(values.filter(pa.array(rows)), None if entities is None else entities[rows])
 
 
+@dataclass(frozen=True, eq=False)
+class TableSummary:
+    """What a table tells, exactly. Sensitive.
+
+    Args:
+        columns: Summary of each modelled column; where it holds lists, of their elements.
+        list_lengths: How many elements the lists have, of each column that holds lists.
+    """
+
+    columns: dict[str, ValueCounts]
+    list_lengths: dict[str, ValueCounts]
+
+
 def summarise(
     table: OriginalTable,
     subjects: SubjectsOf,
@@ -86,7 +104,7 @@ def summarise(
     max_distinct: int | None,
     seed: int,
     on_part: Callable[[str], None],
-) -> dict[str, ValueCounts]:
+) -> TableSummary:
     """The sensitive summary of every modelled column.
 
     Args:
@@ -100,22 +118,33 @@ def summarise(
         InputError: values that an encoding cannot take, naming the column.
     """
     n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
-    columns = {name: ColumnSummary(kind, n_rows, max_distinct, seed) for name, kind in table.types.items()}
+    types = {name: table.schema.field(name).type for name in table.types}
+    columns = {
+        name: ColumnSummary(fitter_of(kind, types[name]), n_rows, max_distinct, seed)
+        for name, kind in table.types.items()
+    }
+    lengths: Lengths = {name: [] for name in columns if is_list(types[name])}
     for part in table.parts:
-        _add_part(columns, part, table, subjects(part))
+        _add_part(columns, lengths, part, table, subjects(part))
         pa.default_memory_pool().release_unused()
         on_part(part)
-    return dict(zip(columns, map_in_threads(ColumnSummary.result, columns.values()), strict=True))
+    merged = dict(zip(columns, map_in_threads(ColumnSummary.result, columns.values()), strict=True))
+    return TableSummary(merged, {name: ValueCounts.merged(parts) for name, parts in lengths.items()})
 
 
-def _add_part(columns: dict[str, ColumnSummary], part: str, table: OriginalTable, subjects: Subjects | None) -> None:
+def _add_part(
+    columns: dict[str, ColumnSummary], lengths: Lengths, part: str, table: OriginalTable, subjects: Subjects | None
+) -> None:
     """Take in one partition. A function of its own, so that its rows are gone before the next ones are read."""
     rows = table.table(part, list(columns))
     entities = None if subjects is None else subjects.places
 
     def add(name: str) -> None:
+        values = rows[name].combine_chunks()
+        if name in lengths:
+            lengths[name].append(SequenceLengths.summarise(lengths_of(values)))
         try:
-            columns[name].add(part, rows[name].combine_chunks(), entities)
+            columns[name].add(part, values, entities)
         except InputError as error:
             raise InputError(f"column {name!r}: {error}") from None
 

@@ -12,17 +12,23 @@ import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
 from synth_engine.stages.layouts import plain_table, plain_type
+from synth_engine.stages.list_arrays import elements_of, is_list, with_elements
 from synth_engine.stages.table_schema import as_dictionary, shareable
 
 TableLike: TypeAlias = pd.DataFrame | pa.Table
 
 
-def to_arrow(data: TableLike, argument: str) -> pa.Table:
+def to_arrow(data: TableLike, argument: str, *, lists: bool = False) -> pa.Table:
     """The table without its pandas index, contiguous, and with usable column names.
 
     Numbers of different Python types in one column become floats; other mixtures are refused. The schema is stripped of
     whatever users or file formats attached to it: it travels with the model, and such notes may tell of the data.
     Unusual types become plain ones, with a note of what they were: see `synth_engine.stages.layouts`.
+
+    Args:
+        data: What the user passed.
+        argument: As what, for errors.
+        lists: Whether columns may hold lists of plain values, as those of a context table.
 
     Raises:
         InputError: not a table; no columns; names that repeat or are not text; a column that has no single flat type,
@@ -35,7 +41,7 @@ def to_arrow(data: TableLike, argument: str) -> pa.Table:
     table = _from_pandas(data, argument) if isinstance(data, pd.DataFrame) else _from_arrow(data, argument)
     table = pa.Table.from_arrays(table.columns, schema=shareable(table.schema))
     for field in table.schema:
-        _check_flat(field, argument)
+        _check_flat(field, argument, lists)
     plain = _plain(table, argument)
     for field, column in zip(plain.schema, plain.columns, strict=True):
         _check_finite(field, column, argument)
@@ -56,6 +62,9 @@ def fitted(values: pa.Array, field: pa.Field, argument: str, *, same_kind: bool 
     """
     if values.type == field.type:
         return values
+    if is_list(field.type) and is_list(values.type):
+        elements = fitted(elements_of(values), field.with_type(field.type.value_type), argument, same_kind=same_kind)
+        return with_elements(values, elements)
     plain = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
     wanted = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     try:
@@ -115,16 +124,22 @@ def _check_names(names: list[object], argument: str) -> None:
         )
 
 
-def _check_flat(field: pa.Field, argument: str) -> None:
-    plain = plain_type(field.type)
-    if pa.types.is_nested(plain.value_type if pa.types.is_dictionary(plain) else plain):
-        raise InputError(
-            f"{argument}: column {field.name!r} holds {field.type} values; expected one plain value per row, "
-            "take them apart into columns of their own first"
-        )
+def _check_flat(field: pa.Field, argument: str, lists: bool) -> None:
+    plain = plain_type(field.type.value_type if lists and is_list(field.type) else field.type)
+    if not pa.types.is_nested(plain.value_type if pa.types.is_dictionary(plain) else plain):
+        return
+    expected, advice = "one plain value per row", "take them apart into columns of their own first"
+    if lists:
+        expected += ", or one list of plain values"
+    elif is_list(field.type):
+        advice = "make events of them: a table with a row per element, whose context key refers to this one"
+    raise InputError(f"{argument}: column {field.name!r} holds {field.type} values; expected {expected}, {advice}")
 
 
 def _check_finite(field: pa.Field, column: pa.ChunkedArray, argument: str) -> None:
+    if is_list(field.type):
+        column = elements_of(column)
+        field = field.with_type(column.type)
     infinite = pc.sum(pc.is_inf(column)).as_py() if pa.types.is_floating(field.type) else 0
     if infinite:
         raise InputError(
@@ -198,9 +213,12 @@ def _refusal(column: "pd.Series[Any]", error: Exception) -> str:
 
 
 def _loses_time_of_day(column: "pd.Series[Any]", arrow_type: pa.DataType) -> bool:
-    """Arrow makes dates of a column of dates and datetimes, if it begins with a date."""
-    is_object = pd.api.types.is_object_dtype(column.dtype)
-    return is_object and pa.types.is_date(arrow_type) and any(isinstance(v, datetime.datetime) for v in column)
+    """Arrow makes dates of a column of dates and datetimes, if it begins with a date; so it does inside lists."""
+    if not pd.api.types.is_object_dtype(column.dtype):
+        return False
+    if is_list(arrow_type):
+        column, arrow_type = column.explode(), arrow_type.value_type
+    return pa.types.is_date(arrow_type) and any(isinstance(v, datetime.datetime) for v in column)
 
 
 def _is_unicode(name: str) -> bool:

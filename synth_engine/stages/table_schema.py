@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from synth_engine.stages.list_arrays import elements_of, is_list, with_elements
+
 _PANDAS = b"pandas"
 # What pandas says of a column beyond its type, and may be kept: nothing that counts or names values.
 _TYPE_FACTS = {"timezone", "ordered", "precision", "scale", "unit"}
@@ -65,10 +67,16 @@ def restore_types(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _restored(column: pa.ChunkedArray, dtype: pa.DataType) -> pa.ChunkedArray:
     if column.type == dtype:
         return column
-    if not pa.types.is_dictionary(dtype):
-        return column.cast(dtype)
-    chunks = [as_dictionary(chunk, dtype) for chunk in column.chunks]
-    return pa.chunked_array(chunks, dtype)
+    return pa.chunked_array([as_type(chunk, dtype) for chunk in column.chunks], dtype)
+
+
+def as_type(values: pa.Array, dtype: pa.DataType) -> pa.Array:
+    """Values as this type, also inside lists and dictionaries; raises Arrow's errors where they do not fit."""
+    if is_list(dtype):
+        return with_elements(values, as_type(elements_of(values), dtype.value_type))
+    if pa.types.is_dictionary(dtype):
+        return as_dictionary(values, dtype)
+    return values.cast(dtype)
 
 
 def as_dictionary(values: pa.Array, dtype: pa.DictionaryType) -> pa.DictionaryArray:

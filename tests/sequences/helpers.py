@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.context import Context, Lists
+from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Batch, Records
 from synth_engine.sequences.sampler import _Drawing, _encoded
@@ -17,6 +18,7 @@ from tests.tabular.helpers import make_layout, seeded
 
 TINY = Sizes(embedding=3, hidden=4, n_residual=1, dropout=0.0)
 CONTEXT, LENGTH, EVENTS = [[3], [2, 2]], [[4, 2]], [[3], [2, 6], [4]]
+LISTS, LONGEST_LIST = [[3, 2], [4]], 4  # one column of lists each
 LONGEST = 7
 LENGTHS = (3, 0, 1, 7, 2)
 
@@ -27,13 +29,15 @@ def make_sequence_network(
     context: Sequence[Sequence[int]] = CONTEXT,
     length: Sequence[Sequence[int]] = LENGTH,
     events: Sequence[Sequence[int]] = EVENTS,
+    lists: Sequence[Sequence[int]] = (),
     sizes: Sizes = TINY,
     window: int = 100,
     scale: float = 0.7,
 ) -> SequenceNetwork:
     """All weights and biases normal with this standard deviation, so that everything depends on everything."""
     layouts = (make_layout(each) for each in (context, length, events))
-    network = SequenceNetwork(SequenceLayout(*layouts, longest=LONGEST if length else 1), sizes, window)
+    of_lists = tuple(ListLayout(make_layout([each]), LONGEST_LIST) for each in lists)
+    network = SequenceNetwork(SequenceLayout(*layouts, LONGEST if length else 1, of_lists), sizes, window)
     for i, parameter in enumerate(network.parameters()):
         parameter.data.normal_(std=scale, generator=seeded(1000 * seed + i))
     return network
@@ -45,11 +49,22 @@ def random_table(columns: Sequence[Sequence[int]], n_rows: int, seed: int) -> Te
     return torch.stack(parts, 1).int() if parts else torch.zeros(n_rows, 0, dtype=torch.int32)
 
 
-def make_records(lengths: Sequence[int], seed: int = 0, *, context=CONTEXT, length=LENGTH, events=EVENTS) -> Records:
+def random_lists(sizes: Sequence[int], n_lists: int, seed: int) -> Lists:
+    lengths = torch.randint(0, LONGEST_LIST + 1, (n_lists,), generator=seeded(seed))
+    offsets = torch.nn.functional.pad(lengths.cumsum(0), (1, 0))
+    return Lists(random_table([sizes], int(offsets[-1]), seed + 1), offsets)
+
+
+def make_records(
+    lengths: Sequence[int], seed: int = 0, *, context=CONTEXT, length=LENGTH, events=EVENTS, lists=()
+) -> Records:
     offsets = torch.tensor([0, *lengths]).cumsum(0)
     n = len(lengths)
     return Records(
-        random_table(context, n, seed),
+        Context(
+            random_table(context, n, seed),
+            tuple(random_lists(sizes, n, seed + 30 + place) for place, sizes in enumerate(lists)),
+        ),
         random_table(length, n, seed + 10),
         offsets,
         random_table(events, int(offsets[-1]), seed + 20),
@@ -82,7 +97,7 @@ def losses_as_drawn(network: SequenceNetwork, records: Records, order: Sequence[
 
 
 def _add_events(network, records, places, of_events):
-    conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context_SC, records.lengths, 2)
+    conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context, records.lengths, 2)
     for step in range(int(records.lengths.max())):
         index = drawing.begin(step)
         codes, state = records.events_EK[index], drawing.state(step)
@@ -95,7 +110,7 @@ def _add_events(network, records, places, of_events):
 
 def _add_lengths(network, records, of_lengths):
     conditionals = Conditionals(network.lengths)
-    state = RowState(network.lengths.of_state(_encoded(network, records.context_SC, 3)), None)
+    state = RowState(network.lengths.of_state(_encoded(network, records.context, 3)), None)
     with_offsets = records.length_SL + conditionals.offsets_K
     for k in range(records.length_SL.shape[1]):
         logits = conditionals.logits(with_offsets[:, :k], k, state)

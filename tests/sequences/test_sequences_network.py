@@ -16,6 +16,7 @@ from tests.sequences.helpers import (
     EVENTS,
     LENGTH,
     LENGTHS,
+    LISTS,
     in_natural_order,
     losses_as_drawn,
     make_records,
@@ -27,6 +28,8 @@ from tests.tabular.helpers import seeded
 KINDS = {
     "all": {},
     "no context": {"context": []},
+    "lists": {"lists": LISTS},
+    "lists only": {"context": [], "lists": LISTS},
     "one event each": {"length": []},
     "no event columns": {"events": []},
     "one code": {"events": [[1]]},
@@ -65,7 +68,7 @@ def test_an_event_depends_on_all_before_it_and_on_none_after_it():
 def test_everything_of_a_subject_depends_on_its_context_and_on_that_of_no_other():
     network, records = make_sequence_network(4).double(), make_records([2, 3], seed=1)
     other = make_records([2, 3], seed=1)
-    other.context_SC[1, 0] = (other.context_SC[1, 0] + 1) % 3
+    other.context.codes_SC[1, 0] = (other.context.codes_SC[1, 0] + 1) % 3
     before, after = (network.losses(whole(each), in_natural_order(network, whole(each))) for each in (records, other))
     assert ((before[0] - after[0]).abs() > 1e-12).tolist() == [False, True]
     assert ((before[1] - after[1]).abs() > 1e-12).tolist() == [False] * 2 + [True] * 3

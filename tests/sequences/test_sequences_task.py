@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from synth_engine.sequences.task import SequenceTask, Windows
 from synth_engine.tabular.sizes import Sizes
-from tests.sequences.helpers import LENGTHS, TINY, make_records, make_sequence_network
+from tests.sequences.helpers import LENGTHS, LISTS, TINY, make_records, make_sequence_network
 from tests.tabular.helpers import seeded
 
 
@@ -56,7 +56,9 @@ def test_losses_are_divided_by_a_usual_number_of_events():
     assert scaled.validation_loss(network) == pytest.approx(one.mean().item() / 4, rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", [{}, {"context": []}, {"length": []}, {"events": []}, {"events": [[3]]}])
+@pytest.mark.parametrize(
+    "kind", [{}, {"context": []}, {"length": []}, {"events": []}, {"events": [[3]]}, {"lists": LISTS}]
+)
 def test_dropout_is_drawn_for_every_layer(kind):
     lengths = [1] * 5 if kind.get("length") == [] else LENGTHS
     sizes = Sizes(TINY.embedding, TINY.hidden, TINY.n_residual, dropout=0.5)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from synth_engine.domain import InputError
 from synth_engine.encodings.meanings import Meanings, Reserved, Sources
 from synth_engine.nn.neighbours import N_NEIGHBOURS, REACH
-from synth_engine.sequences.layout import SequenceLayout
+from synth_engine.sequences.context import Context, Lists
+from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.positions import hats, knots
 from synth_engine.sequences.records import Records
@@ -21,7 +22,7 @@ from synth_engine.sequences.transfer import SequenceColumns, _moved, transfer_se
 from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.transferred import PartTransfer
-from tests.sequences.helpers import TINY, random_table
+from tests.sequences.helpers import LONGEST_LIST, TINY, random_table
 from tests.tabular.helpers import seeded
 from tests.tabular.test_tabular_transfer import Described, by_name, layout_of, letters, parts, tables
 
@@ -46,12 +47,13 @@ def events(draw):
 def subjects(draw, *, is_sequential: bool):
     context = draw(st.one_of(st.just({}), tables()))
     length = {"length": Described({"number": draw(parts(is_ordered=True))})} if is_sequential else {}
-    return SequenceColumns(context, length, draw(events()))
+    return SequenceColumns(context, length, draw(events()), draw(st.sampled_from([{}, {"l": letters()}])))
 
 
 def network_of(columns: SequenceColumns, longest: int, seed: int) -> SequenceNetwork:
     """Random weights, so that everything depends on everything."""
-    layout = SequenceLayout(*map(layout_of, columns), longest=longest)
+    lists = tuple(ListLayout(layout_of({name: each}), LONGEST_LIST) for name, each in columns.lists.items())
+    layout = SequenceLayout(*map(layout_of, columns[:3]), longest=longest, lists=lists)
     network = SequenceNetwork(layout, TINY, 100).double()
     for i, parameter in enumerate(network.parameters()):
         parameter.data.normal_(std=0.7, generator=seeded(1000 * seed + i))
@@ -137,7 +139,7 @@ def all_logits(network: SequenceNetwork, records: Records, places: list[int]):
     """Logits of all sub-columns of all events, and of numbers of events, as drawing sees them; by sub-column."""
     found: dict[tuple[str, int], list[torch.Tensor]] = {}
     if network.layout.events.columns:
-        conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context_SC, records.lengths, 9)
+        conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context, records.lengths, 9)
         for step in range(int(records.lengths.max())):
             index, state = drawing.begin(step), drawing.state(step)
             codes = records.events_EK[index]
@@ -146,10 +148,16 @@ def all_logits(network: SequenceNetwork, records: Records, places: list[int]):
                 found.setdefault(("events", k), []).append(conditionals.logits(with_offsets[:, :done], k, state))
             drawing.take_up(codes)
     if network.layout.is_sequential:
-        state = RowState(network.lengths.of_state(_encoded(network, records.context_SC, 9)), None)
+        state = RowState(network.lengths.of_state(_encoded(network, records.context, 9)), None)
         no_codes = torch.zeros(len(records), 0, dtype=torch.int32)
         found["length", 0] = [Conditionals(network.lengths).logits(no_codes, 0, state)]
     return {key: torch.cat(each) for key, each in found.items()}
+
+
+def no_lists(network: SequenceNetwork) -> tuple[Lists, ...]:
+    """Five empty lists in each column of lists."""
+    sizes = [len(each.elements.cardinalities) for each in network.layout.lists]
+    return tuple(Lists(torch.zeros(0, size), torch.zeros(6, dtype=torch.long)) for size in sizes)
 
 
 def check(theirs: torch.Tensor, ours: torch.Tensor, old_code: dict[int, int]) -> None:
@@ -160,23 +168,26 @@ def check(theirs: torch.Tensor, ours: torch.Tensor, old_code: dict[int, int]) ->
 
 
 @settings(max_examples=80)
-@given(st.data(), st.booleans(), st.lists(st.sampled_from(LONGEST), min_size=2, max_size=2), st.integers(0, 9))
+@given(st.data(), st.booleans(), st.tuples(st.sampled_from(LONGEST), st.sampled_from(LONGEST)), st.integers(0, 9))
 def test_old_codes_have_the_old_probabilities_given_old_codes_in_any_order(data, is_sequential, longest, seed):
     old_columns, new_columns = (data.draw(subjects(is_sequential=is_sequential)) for _ in range(2))
-    context, length, happened = map(Common.of, old_columns, new_columns)
+    context, length, happened = map(Common.of, old_columns[:3], new_columns[:3])
     assume(happened.old_place or not (old_columns.events or new_columns.events))
     old, new = network_of(old_columns, longest[0], seed), network_of(new_columns, longest[1], seed + 10)
     transfer_sequences(old, old_columns, new, new_columns)
     old = with_averages(old, context, happened, old_columns)
-    lengths = LENGTHS if is_sequential else (1,) * 5
+    # None is longer than there may be now: it would count as the longest that is known.
+    lengths = [min(length, longest[1]) for length in LENGTHS] if is_sequential else [1] * 5
     shapes = [[[size] for size in layout_of(each).cardinalities] for each in (new_columns.context, new_columns.events)]
     of_context, of_events = (
         common.kept_only(random_table(shape, n, seed))
         for common, shape, n in ((context, shapes[0], 5), (happened, shapes[1], sum(lengths)))
     )
     offsets, none = torch.tensor([0, *lengths]).cumsum(0), torch.zeros(5, 0, dtype=torch.int32)
-    ours = Records(of_context, none, offsets, of_events)
-    theirs = Records(context.as_old(of_context, seed), none, offsets, happened.as_old(of_events, seed))
+    ours = Records(Context(of_context, no_lists(new)), none, offsets, of_events)
+    theirs = Records(
+        Context(context.as_old(of_context, seed), no_lists(old)), none, offsets, happened.as_old(of_events, seed)
+    )
     order = data.draw(st.permutations(range(len(shapes[1]))))
     old_order = [happened.old_place[k] for k in order if k in happened.old_place] + happened.gone
     after, before = all_logits(new, ours, list(order)), all_logits(old, theirs, old_order)
@@ -200,11 +211,39 @@ def test_what_stays_the_same_stays_so_where_codes_were_inserted_beside_it():
     known = {0: 0, 4: 1, 6: 2}
     of_old = torch.tensor([[0], [2], [2], [1], [1], [0]])
     records = [
-        Records(torch.zeros(2, 0), torch.zeros(2, 0), torch.tensor([0, 2, 6]), each.int())
+        Records(Context(torch.zeros(2, 0)), torch.zeros(2, 0), torch.tensor([0, 2, 6]), each.int())
         for each in (of_old, torch.tensor(list(known))[of_old])
     ]
     before, after = (all_logits(network, each, [0]) for network, each in zip((old, new), records, strict=True))
     check(before["events", 0], after["events", 0], known)
+
+
+@pytest.mark.parametrize("has_flat", [True, False])
+def test_lists_say_what_they_said_and_a_column_of_them_that_is_gone_is_empty(has_flat):
+    flat = {"x": letters()} if has_flat else {}
+    length = {"length": letters()}
+    old_columns = SequenceColumns(flat, length, {}, {"m": letters(), "l": letters(values="ab")})
+    new_columns = SequenceColumns({"y": letters(), **flat}, length, {}, {"l": letters(values="cba"), "n": letters()})
+    old, new = network_of(old_columns, 4, 0), network_of(new_columns, 4, 1)
+    found = transfer_sequences(old, old_columns, new, new_columns)
+    assert (found.new_columns, found.dropped_columns) == (
+        ["n (context, elements)", "y (context)"],
+        ["m (context, elements)"],
+    )
+    offsets, events = torch.tensor([0, 3, 3, 4]), torch.zeros(0, 0)
+    of_x, of_l, of_n = torch.tensor([[0], [1], [2]]), torch.tensor([[1], [2], [0], [1]]), torch.tensor([[1]])
+    kept = torch.tensor([0, 3, 2])  # a and b stand in another order
+    empty = Lists(of_n[:0], torch.zeros(4, dtype=torch.long))
+    theirs = Context(of_x[:, : len(flat)], (empty, Lists(of_l, offsets)))
+    ours = Context(
+        torch.cat([of_x, of_x[:, : len(flat)]], 1),
+        (Lists(kept[of_l], offsets), Lists(of_n, torch.tensor([0, 0, 1, 1]))),
+    )
+    before, after = (
+        all_logits(network, Records(each, events, torch.zeros(4, dtype=torch.long), events), [])
+        for network, each in ((old, theirs), (new, ours))
+    )
+    check(before["length", 0], after["length", 0], {code: code for code in range(3)})
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 400), st.integers(0, 9))

@@ -88,6 +88,20 @@ def test_keys_of_another_type_become_those_of_the_target(tmp_path: Path):
         make(str(tmp_path), ctx_data=pd.DataFrame({"id": [70_000], "kind": "a"}))
 
 
+def test_context_columns_may_hold_lists(tmp_path: Path):
+    """Of any layout; some empty, some null."""
+    subjects, events = tables([2, 0, 3] * 20)
+    visits = [[1.5, 2.0], [], None] * 20
+    fit(events, str(tmp_path), ctx_data=subjects.assign(visits=visits), max_epochs=0, **RELATED)
+    given = pa.Table.from_pandas(people(6)).append_column("visits", pa.array([[1], [2, 3], None, [], [9], [7]]))
+    twin = make(str(tmp_path), ctx_data=given)
+    assert set(twin["owner"].to_pylist()) <= set(people(6)["id"])
+    in_views = given.set_column(2, "visits", given["visits"].cast(pa.large_list(pa.float32())))
+    assert make(str(tmp_path), ctx_data=in_views).equals(twin)
+    with refused(str(tmp_path), InputError, "^ctx_data: column 'visits' holds .* values that do not fit its type"):
+        make(str(tmp_path), ctx_data=people(6).assign(visits=[["a"]] * 6))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -99,7 +113,7 @@ def test_keys_of_another_type_become_those_of_the_target(tmp_path: Path):
         (people(5)[["id"]], "^ctx_data: expected a column 'kind', which the model has learned from; found id$"),
         (people(5).assign(id="x"), r"^ctx_data: column 'id' must be unique, found 4 repeated value\(s\)"),
         (people(5).assign(id=[None, *"abcd"]), "^ctx_data: column 'id' must not have nulls, found 1"),
-        (people(5).assign(kind=[["a"]] * 5), "^ctx_data: column 'kind' holds list"),
+        (people(5).assign(kind=[["a"]] * 5), "^ctx_data: column 'kind' holds .*list.* that do not fit its type"),
         (people(5).assign(kind=[b"a"] * 4 + [b"\xff"]), "^ctx_data: column 'kind' holds .* that do not fit its type"),
         ([1], "^ctx_data: expected a pandas.DataFrame or a pyarrow.Table, found list"),
         (pd.DataFrame(), "^ctx_data: expected a column 'id', the primary key of the context table; found none"),

@@ -82,10 +82,21 @@ def wider(sample: Sample) -> Sample:
         lambda sample: Sample(sample.subjects.drop(columns="kind"), sample.events),
         lambda sample: Sample(sample.subjects[["id"]], sample.events),
         lambda sample: Sample(sample.subjects.assign(x="y", number=range(400)), sample.events),
+        lambda sample: Sample(
+            sample.subjects.assign(likes=[["x", "y", "z"][: i % 4] for i in range(400)]), sample.events
+        ),
         lambda sample: Sample(sample.subjects, sample.events.drop(columns="tag")),
         lambda sample: Sample(sample.subjects, sample.events.assign(extra=np.arange(len(sample.events)) % 3)),
     ],
-    ids=["wider", "context column gone", "context gone", "context columns new", "column gone", "column new"],
+    ids=[
+        "wider",
+        "context column gone",
+        "context gone",
+        "context columns new",
+        "list new",
+        "column gone",
+        "column new",
+    ],
 )
 def test_other_data_starts_better_than_from_scratch(root: str, change: Any):
     renew(root, change(make_process(400, seed=2)))
@@ -93,6 +104,18 @@ def test_other_data_starts_better_than_from_scratch(root: str, change: Any):
     reused = first_loss(root)
     learn(root, **SETTINGS | {"max_epochs": 0.5})
     assert reused < first_loss(root)
+
+
+def test_a_list_is_neither_its_length_nor_a_value(root: str):
+    """A column of numbers that comes back as lists of numbers, and then with other elements."""
+    sample = make_process(200, seed=2)
+    numbers, found = np.arange(200) % 5, []
+    for column in (numbers, [[i] * i for i in numbers], [[i + 3] * i for i in numbers]):
+        renew(root, Sample(sample.subjects.assign(number=list(column)), sample.events))
+        learn(root, **SETTINGS | {"max_epochs": 0.1}, **REUSE)
+        found.append({part["column"] for part in facts(root)["reused"]["parts"]})
+    of_list = {"number (context)", "number (context, elements)"}
+    assert [each & of_list for each in found] == [set(), set(), of_list]
 
 
 def test_a_model_of_events_alone_serves_those_of_known_subjects(root: str):

@@ -48,16 +48,15 @@ def test_partitions_add_up_to_the_whole_table(tmp_path: Path, n_partitions: int,
         types = {"when": "TABULAR_DATETIME_RELATIVE"}
         split(shop(), tgt_context_key=key, tgt_encoding_types=types, n_partitions=parts, workspace_dir=root)
         original = Original.read(Workspace(root))
-        found.append(
-            summarise(original.target, original.subjects, max_distinct=None, seed=0, on_part=lambda part: None)
-        )
+        summary = summarise(original.target, original.subjects, max_distinct=None, seed=0, on_part=lambda part: None)
+        found.append(summary.columns)
     whole, parts = found
     assert list(whole) == list(parts)
     assert all(equal(whole[name], parts[name]) for name in whole)
 
 
 def summary_of(values: pa.Array, max_distinct: int | None, *, seed: int = 0, entities=None, n_parts: int = 5):
-    summary = ColumnSummary(Kind.TABULAR_NUMERIC_BINNED, len(values), max_distinct, seed)
+    summary = ColumnSummary(fitter(Kind.TABULAR_NUMERIC_BINNED), len(values), max_distinct, seed)
     size = -(-len(values) // n_parts)
     for part in range(n_parts):
         rows = slice(part * size, (part + 1) * size)
@@ -114,7 +113,7 @@ def test_samples_follow_the_seed():
 
 
 def test_empty_partitions_say_nothing_of_how_many_values_there_are():
-    summary = ColumnSummary(Kind.TABULAR_NUMERIC_BINNED, 1_000, 100, 0)
+    summary = ColumnSummary(fitter(Kind.TABULAR_NUMERIC_BINNED), 1_000, 100, 0)
     summary.add("empty", pa.array([], pa.float64()), None)
     summary.add("full", pa.array(np.random.default_rng(0).random(1_000)), None)
     assert len(summary.result().values) < 200

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import torch
 
 from synth_engine.domain import GenerateConfig, InputError
+from synth_engine.sequences.context import Context
 from synth_engine.stages.generating.context_data import ContextData
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.keys import make_keys
@@ -83,9 +84,10 @@ class ComingSubjects:
         new = make_keys(self.field, n_rows - len(known), first_new, rng, taken=self.known, what=_WHAT)
         return pa.concat_arrays([known, new])
 
-    def context_codes(self, start: int, n_rows: int) -> npt.NDArray[np.int32]:
-        """Codes of what is known of them, (subjects, sub-columns)."""
-        return np.zeros((n_rows, 0), np.int32) if self.context is None else self.context.codes(start, n_rows)
+    def context_codes(self, start: int, n_rows: int) -> Context:
+        """Codes of what is known of them."""
+        nothing = Context(torch.zeros(n_rows, 0, dtype=torch.int32))
+        return nothing if self.context is None else self.context.codes(start, n_rows)
 
     def n_given(self, start: int, n_rows: int) -> Integers:
         """How many events of each of some are given."""

@@ -1,16 +1,14 @@
 """Context data: the subjects that the user gives, whose events are drawn."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from synth_engine.domain import InputError
-from synth_engine.encodings import Encoding
+from synth_engine.sequences.context import Context
+from synth_engine.stages.contexts import context_of
 from synth_engine.stages.relations import check_primary_key
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.table_input import TableLike, fitted, to_arrow
@@ -25,12 +23,12 @@ class ContextData:
     Args:
         keys: One for each subject, of the type that the target's context key has.
         table: The keys and the modelled columns, in plain layout and with the types of the original context table.
-        encodings: Of these columns.
+        statistics: Of the original context table.
     """
 
     keys: pa.Array
     table: pa.Table
-    encodings: Mapping[str, Encoding]
+    statistics: TableStatistics
 
     @classmethod
     def of(cls, data: TableLike, context: TableStatistics, key_field: pa.Field) -> Self:
@@ -46,15 +44,16 @@ class ContextData:
         """
         key, schema = context.keys.primary_key, context.schema
         assert key is not None
-        table = to_arrow(_selected(data, [key, *context.columns]), ARGUMENT)
+        modelled = [*context.columns, *context.lists]
+        table = to_arrow(_selected(data, [key, *modelled]), ARGUMENT, lists=True)
         check_primary_key(table, key, ARGUMENT)
         # Of a target without any row it is not known which type its keys have.
         is_unknown = pa.types.is_null(key_field.type)
         values = table[key].combine_chunks()
         keys = pa.nulls(len(values)) if is_unknown else fitted(values, key_field.with_name(key), ARGUMENT)
-        fields = [schema.field(name).with_nullable(True) for name in context.columns]
+        fields = [schema.field(name).with_nullable(True) for name in modelled]
         columns = [fitted(table[field.name].combine_chunks(), field, ARGUMENT) for field in fields]
-        found = cls(keys, pa.table({key: keys, **dict(zip(context.columns, columns, strict=True))}), context.columns)
+        found = cls(keys, pa.table({key: keys, **dict(zip(modelled, columns, strict=True))}), context)
         found.codes(0, found.size)
         return found
 
@@ -63,15 +62,12 @@ class ContextData:
         """Number of subjects."""
         return len(self.keys)
 
-    def codes(self, start: int, n_rows: int) -> npt.NDArray[np.int32]:
-        """Codes of some subjects, (subjects, sub-columns); raises `InputError` for values that cannot be encoded."""
-        parts = [np.zeros((len(self.keys.slice(start, n_rows)), 0), np.int32)]
-        for name, encoding in self.encodings.items():
-            try:
-                parts.append(encoding.encode(self.table[name].slice(start, n_rows).combine_chunks()))
-            except InputError as error:
-                raise InputError(f"{ARGUMENT}: column {name!r}: {error}") from None
-        return np.concatenate(parts, axis=1)
+    def codes(self, start: int, n_rows: int) -> Context:
+        """Codes of some subjects; raises `InputError` for values that cannot be encoded."""
+        try:
+            return context_of(self.table.slice(start, n_rows), self.statistics)
+        except InputError as error:
+            raise InputError(f"{ARGUMENT}: {error}") from None
 
 
 def _selected(data: TableLike, names: list[str]) -> TableLike:

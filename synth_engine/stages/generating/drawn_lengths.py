@@ -10,6 +10,7 @@ from torch import Tensor
 
 from synth_engine.domain import GenerateConfig
 from synth_engine.encodings import Encoding
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.sampler import draw_lengths
 from synth_engine.stages.lengths import SequenceLengths
@@ -48,7 +49,7 @@ class AtLeast:
 def drawn_lengths(
     network: SequenceNetwork,
     lengths: SequenceLengths,
-    context_SC: Tensor,
+    context: Context,
     least: Lengths,
     config: GenerateConfig,
     seed: int,
@@ -58,7 +59,7 @@ def drawn_lengths(
     Args:
         network: A trained network.
         lengths: What is known of them.
-        context_SC: Codes of the subjects' context, on the network's device.
+        context: Codes of the subjects' context, on the network's device.
         least: How many events of each subject are given.
         config: Settings of `generate`.
         seed: Of all that is random here.
@@ -79,7 +80,7 @@ def drawn_lengths(
         wishes = replace(wishes, masks=[AtLeast(encoding, least)])
     codes = draw_lengths(
         network,
-        context_SC,
+        context,
         torch.Generator().manual_seed(seed),
         interventions=wishes,
         batch_size=config.batch_size or DEFAULT_BATCH,

@@ -10,6 +10,8 @@ import torch
 
 from synth_engine.domain import GenerateConfig, InputError
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
+from synth_engine.encodings.datetime_relative import DatetimeRelativeEncoding
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.sampler import draw_events
 from synth_engine.stages.devices import resolve_device
@@ -19,6 +21,7 @@ from synth_engine.stages.generating.draw_plan import DrawPlan, make_plan
 from synth_engine.stages.generating.drawn_lengths import Lengths, drawn_lengths
 from synth_engine.stages.generating.finished_rows import finished_schema
 from synth_engine.stages.generating.opened_model import OpenedModel
+from synth_engine.stages.generating.relative_dates import WithinRange
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.generating.shard_sizes import subjects_per_shard
 from synth_engine.stages.keys import counts_up, make_keys
@@ -28,6 +31,7 @@ from synth_engine.stages.relations import Integers
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.table_input import TableLike
 from synth_engine.tabular.given import Given
+from synth_engine.tabular.interventions import Mask
 from synth_engine.tabular.sampler import DEFAULT_BATCH
 from synth_engine.workspace import Artefact, Manifest
 
@@ -132,30 +136,30 @@ class SequenceSource:
     def _per_shard(self) -> int:
         return subjects_per_shard(self.statistics.seq_len)
 
-    def _context_codes(self, shard: int) -> torch.Tensor:
-        codes = torch.from_numpy(self.subjects.context_codes(shard * self._per_shard, self.size(shard)))
+    def _context_codes(self, shard: int) -> Context:
+        codes = self.subjects.context_codes(shard * self._per_shard, self.size(shard))
         return codes.to(next(self.network.parameters()).device)
 
-    def _lengths(self, shard: int, context_SC: torch.Tensor) -> Lengths:
+    def _lengths(self, shard: int, context: Context) -> Lengths:
         least = self.subjects.n_given(shard * self._per_shard, self.size(shard))
         seed = derive_seed(self.seed, "generate", shard, "lengths")
-        lengths = drawn_lengths(self.network, self.statistics.seq_len, context_SC, least, self.config, seed)
+        lengths = drawn_lengths(self.network, self.statistics.seq_len, context, least, self.config, seed)
         self._n_events[shard] = int(lengths.sum())
         return lengths
 
     def _modelled_columns(
-        self, shard: int, context_SC: torch.Tensor, lengths: Lengths, seeds: SeedData | None
+        self, shard: int, context: Context, lengths: Lengths, seeds: SeedData | None
     ) -> dict[str, pa.Array]:
         if not self.statistics.columns:
             return {}
         entities = np.repeat(np.arange(len(lengths)), lengths)
         codes = draw_events(
             self.network,
-            context_SC,
+            context,
             torch.from_numpy(lengths),
             lambda step: derive_seed(self.seed, "generate", shard, "event", step),
             given=None if seeds is None else self._given(seeds, entities),
-            interventions=replace(self.plan.interventions, masks=self.plan.constraints.masks(seeds)),
+            interventions=replace(self.plan.interventions, masks=self._masks(seeds, entities)),
             order=self.plan.order,
             batch_size=self.config.batch_size or DEFAULT_BATCH,
         ).numpy()
@@ -166,6 +170,16 @@ class SequenceSource:
             own = codes[:, self.network.layout.events.places(name)]
             columns[name] = encoding.decode_events(own, entities, rng, known)
         return self.plan.constraints.settled(columns, codes, seeds, generator(self.seed, "generate", shard, "settle"))
+
+    def _masks(self, seeds: SeedData | None, entities: Integers) -> list[Mask]:
+        """What events must not have: what breaks a constraint, and dates that lead beyond what may be shown."""
+        is_first, layout = np.diff(entities, prepend=-1) > 0, self.network.layout.events
+        within = [
+            WithinRange(encoding, layout.places(name), is_first)
+            for name, encoding in self.statistics.columns.items()
+            if isinstance(encoding, DatetimeRelativeEncoding) and encoding.is_forward
+        ]
+        return [*self.plan.constraints.masks(seeds), *within]
 
     def _given(self, seeds: SeedData, entities: Integers) -> Given:
         layout = self.network.layout.events

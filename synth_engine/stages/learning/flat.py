@@ -1,12 +1,13 @@
 """Rows of one table, each a record, as something to learn from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from synth_engine.stages.encoded_columns import matrix
 from synth_engine.stages.learning.kinds import Counted, Counts, Task, other_kind
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
@@ -113,11 +114,3 @@ def _read_codes(encoded: ArtefactReader, role: str) -> Tensor:
     """All partitions of a role as one integer matrix, rows by sub-columns."""
     tables = [encoded.table(name) for name in encoded.parts(role)]
     return torch.from_numpy(np.concatenate([matrix(table.columns, table.num_rows) for table in tables]))
-
-
-def matrix(columns: Sequence[object], n_rows: int) -> "np.typing.NDArray[np.int32]":
-    """Columns of codes side by side."""
-    codes = np.empty((n_rows, len(columns)), np.int32)
-    for place, column in enumerate(columns):
-        codes[:, place] = column.to_numpy()  # type: ignore[attr-defined]
-    return codes

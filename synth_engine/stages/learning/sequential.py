@@ -8,14 +8,17 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
+from synth_engine.sequences.context import Context
 from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
 from synth_engine.sequences.transfer import SequenceColumns, transfer_sequences
+from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.encode import EVENTS, LENGTH
-from synth_engine.stages.learning.flat import matrix
+from synth_engine.stages.encoded_columns import list_codes
 from synth_engine.stages.learning.kinds import Counted, Counts, Task, other_kind
+from synth_engine.stages.lists import ListLength
 from synth_engine.stages.model_files import Described, sequence_layout_of
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
@@ -88,8 +91,12 @@ class SequenceKind:
         return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
 
     def sizes(self, model: str | None) -> Sizes:
-        """By the number of sub-columns of an event."""
-        return sizes_for(model, len(self.layout.events.cardinalities))
+        """By the number of sub-columns of an event; no units are dropped.
+
+        Whoever learns with half of the history missing now and then relies on it less than it deserves (batting: the
+        league stays in 82.0 % of steps with dropout, in 84.4 % without, in 85.9 % of the data).
+        """
+        return replace(sizes_for(model, len(self.layout.events.cardinalities)), dropout=0.0)
 
     def network(self, sizes: Sizes) -> SequenceNetwork:
         """A fresh network."""
@@ -153,25 +160,26 @@ class SequenceKind:
 def _columns(described: Described, layout: SequenceLayout) -> SequenceColumns:
     """The encodings that a layout was made from."""
     target, context = described.target, described.context
-    encoding = target.seq_len.encoding
+    encoding, lists = target.seq_len.encoding, {} if context is None else context.lists
     return SequenceColumns(
-        context={} if context is None else context.columns,
+        context=({} if context is None else context.columns) | {name: ListLength(each) for name, each in lists.items()},
         length={LENGTH: encoding} if layout.is_sequential and encoding is not None else {},
         events=target.columns,
+        lists={name: each.elements for name, each in lists.items()},
     )
 
 
 def records_of(described: Described, layout: SequenceLayout, tables: Sequence[pa.Table]) -> Records:
     """Subjects as `encode` writes them, one table after the other."""
     lengths = np.concatenate([table[LENGTH].to_numpy().astype(np.int64) for table in tables])
-    context = [matrix(table.columns[: len(layout.context.cardinalities)], table.num_rows) for table in tables]
+    contexts = [encoded_context(table, described.context) for table in tables]
     events = [_events(table, len(layout.events.cardinalities)) for table in tables]
     codes = np.zeros((len(lengths), 0), np.int32)
     encoding = described.target.seq_len.encoding
     if layout.is_sequential and encoding is not None:
         codes = encoding.encode(pa.array(lengths))
     return Records(
-        _tensor(np.concatenate(context)),
+        Context.joined(contexts),
         _tensor(codes),
         _tensor(np.concatenate([[0], lengths.cumsum()])),
         _tensor(np.concatenate(events)),
@@ -181,8 +189,7 @@ def records_of(described: Described, layout: SequenceLayout, tables: Sequence[pa
 def _events(table: pa.Table, n_codes: int) -> "np.typing.NDArray[np.int32]":
     if n_codes == 0:
         return np.zeros((int(np.sum(table[LENGTH].to_numpy(), dtype=np.int64)), 0), np.int32)
-    structs = table[EVENTS].combine_chunks().flatten()
-    return matrix(structs.flatten(), len(structs))
+    return list_codes(table[EVENTS]).codes
 
 
 def _tensor(array: "np.typing.NDArray[np.int32] | np.typing.NDArray[np.int64]") -> Tensor:
