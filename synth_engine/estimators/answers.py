@@ -1,6 +1,6 @@
 """What a fitted estimator is asked about rows, and how it answers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,11 @@ from synth_engine.estimators.drawing import as_frame, draw_for
 from synth_engine.estimators.lifecycle import Lifecycle
 from synth_engine.estimators.outcomes import as_columns
 from synth_engine.estimators.tables import Features, Target, as_frame_or_table, index_of
+from synth_engine.stages.table_input import TableLike
+
+if TYPE_CHECKING:  # it takes seconds to import
+    from synth_engine.estimators.fitted_model import FittedModel
+    from synth_engine.estimators.fitted_sequences import FittedSequences
 
 
 class Answers(Lifecycle):
@@ -47,7 +52,7 @@ class Answers(Lifecycle):
             never predicted as ``_RARE_``; null is, where the column had nulls.
 
         Raises:
-            InputError: an argument that cannot be used, named in the message.
+            InputError: an argument that cannot be used, named in the message; or the model is one of subjects.
         """
         check_aggregation(agg_fn)
         model, names = self._model(), self._targets(target)
@@ -90,7 +95,14 @@ class Answers(Lifecycle):
         columns = as_columns(outcomes, names)
         return pd.DataFrame(probabilities.numpy(), columns=columns, index=index_of(X), copy=False)
 
-    def log_prob(self, X: Features, n_orders: int | None = None, random_state: int | None = None) -> "pd.Series[float]":
+    def log_prob(
+        self,
+        X: Features,
+        n_orders: int | None = None,
+        random_state: int | None = None,
+        *,
+        ctx_data: TableLike | None = None,
+    ) -> "pd.Series[float]":
         """Log-likelihood of every row, in nats: the lower, the less the model expects it.
 
         It is that of the codes of the columns in `X`: of a number that of its bin and its place in it, not a density,
@@ -98,12 +110,22 @@ class Answers(Lifecycle):
         looked at. A category that the model does not know counts as rare, a number or a date outside the known range
         as the nearest end of it: a value is not found for being far out. Keys do not count.
 
+        Of subjects with their events it is the log-likelihood of a whole subject, without any approximation: of the
+        number of its events, and of each of these given all before it. All columns must be there. Of a subject with
+        more events than the model takes for possible the first ones count.
+
         Args:
-            X: Rows.
+            X: Rows, or the events of subjects, in order.
             n_orders: None takes the columns one after the other in their natural order. A number takes the mean of the
                 log-likelihoods in so many random orders, the same for all rows; that is no likelihood, but a lower
                 bound of that of the mixture of these orders.
+                For subjects with their events there is the natural order only.
             random_state: Seed of the orders; None is that of the estimator or, where that is None too, a new one.
+            ctx_data: The subjects that `X` refers to, for a model with a context table: as in `sample`.
+
+        Returns:
+            A number for each row, with the index of `X`; or for each subject, with its key as index, in the order of
+            `ctx_data` (which may hold subjects without events) or, without a context table, as they appear in `X`.
 
         Raises:
             InputError: an argument that cannot be used, named in the message.
@@ -114,6 +136,15 @@ class Answers(Lifecycle):
         """
         if n_orders is not None:
             _check_count("n_orders", n_orders)
+        subjects = self._model_of_subjects()
+        if subjects is not None:
+            if n_orders is not None:
+                raise InputError(
+                    "n_orders: for subjects with events there is the natural order only; leave n_orders out"
+                )
+            return subjects.log_likelihood(X, ctx_data)
+        if ctx_data is not None:
+            raise InputError("ctx_data: the model has no context table, so none can be given; leave it out")
         model = self._model()
         total = model.log_likelihood(model.given(X), n_orders, self._seed(random_state))
         return pd.Series(total.numpy(), index=index_of(X), name="log_prob")
@@ -152,6 +183,26 @@ class Answers(Lifecycle):
         for name, column in self._as_frame(columns).items():
             result[name] = column.set_axis(result.index)
         return result
+
+    def _model(self) -> "FittedModel":
+        """The model, if it is one of rows."""
+        from synth_engine.estimators.fitted_model import FittedModel
+
+        model = self._any_model()
+        if not isinstance(model, FittedModel):
+            raise InputError(
+                "tgt_context_key: the model is one of subjects with their events, which can be drawn with sample and "
+                "judged with log_prob; predict, predict_proba and impute are for models of single rows, so fit one "
+                "without tgt_context_key"
+            )
+        return model
+
+    def _model_of_subjects(self) -> "FittedSequences | None":
+        """The model, if it is one of subjects."""
+        from synth_engine.estimators.fitted_sequences import FittedSequences
+
+        model = self._any_model()
+        return model if isinstance(model, FittedSequences) else None
 
     def _aggregated(self, draws: pa.Table, n_draws: int, agg_fn: Aggregation) -> pd.DataFrame:
         if callable(agg_fn) or agg_fn == "list":

@@ -12,11 +12,16 @@ from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 
 
-def draw_rows(workspace: Workspace, config: GenerateConfig, seed_data: TableLike | None = None) -> pa.Table:
+def draw_rows(
+    workspace: Workspace,
+    config: GenerateConfig,
+    seed_data: TableLike | None = None,
+    ctx_data: TableLike | None = None,
+) -> pa.Table:
     """All rows of a draw in memory, with their original types; see `generate`."""
     from synth_engine.stages.generating.opening import open_source  # it needs torch
 
-    source = open_source(workspace, config, seed_data)
+    source = open_source(workspace, config, seed_data, ctx_data)
     return original_table(pa.concat_tables([source.shard(shard) for shard in range(source.n_shards)]))
 
 

@@ -1,4 +1,4 @@
-"""A finished model, opened to be asked: needs torch, so that it is imported where it is used."""
+"""A finished model of rows, opened to be asked: needs torch, so that it is imported where it is used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ from synth_engine.estimators.tables import Features, fitted_columns
 from synth_engine.stages.devices import resolve_device
 from synth_engine.stages.encode import encode_table
 from synth_engine.stages.model_files import CONFIGS_FILE, ModelConfigs, load_network
-from synth_engine.stages.statistics import FILE_NAME, TableStatistics
+from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.scoring import Question, log_likelihood, outcome_probabilities
-from synth_engine.workspace import Artefact, Workspace
+from synth_engine.workspace import ArtefactReader
 
 # Of codes of all targets together: a chain of conditionals is computed for each.
 MAX_COMBINATIONS = 100_000
@@ -42,13 +42,15 @@ class FittedModel:
     network: TabularNetwork | None
 
     @classmethod
-    def open(cls, workspace: Workspace, device: str | None) -> Self:
-        """Read ``ModelStore``; raises `ArtefactError` where there is no trained model."""
-        stats = workspace.read(Artefact.TGT_STATS)
-        model = workspace.read(Artefact.MODEL_DATA, made_from={Artefact.TGT_STATS: stats.manifest})
-        statistics = TableStatistics.model_validate(stats.json(FILE_NAME))
+    def open(cls, model: ArtefactReader, statistics: TableStatistics, device: str | None) -> Self:
+        """Read the weights."""
         configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
         return cls(statistics, configs, load_network(model, statistics, resolve_device(device)))
+
+    @property
+    def context_primary_key(self) -> str | None:
+        """Rows have no context table."""
+        return None
 
     @property
     def columns(self) -> dict[str, AnyEncoding]:

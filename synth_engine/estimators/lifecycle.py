@@ -14,18 +14,19 @@ from synth_engine.estimators.own_workspace import OwnWorkspace
 from synth_engine.estimators.parameters import Parameters
 from synth_engine.estimators.tables import Features, with_target
 from synth_engine.stages.table_input import TableLike
-from synth_engine.stages.unavailable import refuse
 from synth_engine.tabular.sizes import check_identifier
 from synth_engine.terminal import TerminalProgress
 from synth_engine.workspace import Workspace
 
 if TYPE_CHECKING:  # it takes seconds to import
-    from synth_engine.estimators.fitted_model import FittedModel
+    from synth_engine.estimators.opening import Fitted
 
 # Parameters that are arguments of `split`, and of `train`.
 _SPLIT = [
+    "ctx_data",
     "tgt_primary_key",
     "ctx_primary_key",
+    "tgt_context_key",
     "tgt_encoding_types",
     "ctx_encoding_types",
     "n_partitions",
@@ -38,6 +39,7 @@ _TRAIN = [
     "batch_size",
     "gradient_accumulation_steps",
     "enable_flexible_generation",
+    "max_sequence_window",
     "differential_privacy",
     "device",
     "random_state",
@@ -47,6 +49,7 @@ _TRAIN = [
 class Lifecycle(Parameters):
     """What there is between the constructor and the questions: see `TabularARGN`, whose parameters it reads."""
 
+    ctx_data: TableLike | None
     device: Any
     model: str | None
     random_state: int | None
@@ -58,7 +61,7 @@ class Lifecycle(Parameters):
 
     _own: OwnWorkspace | None = None
     _workspace: Workspace | None = None
-    _opened: "FittedModel | None" = None
+    _opened: "Fitted | None" = None
 
     def fit(self, X: Features, y: Any = None) -> Self:
         """Split, analyze, encode and train: see these.
@@ -68,6 +71,8 @@ class Lifecycle(Parameters):
                 ``x0``, ``x1`` and so on.
             y: A further column, one value for each row; its name is that of the series, or ``target``. It is modelled
                 like the others, but is what `predict` and `predict_proba` take for the target.
+
+        With a `tgt_context_key`, rows are the events of subjects: those in `ctx_data`, or the distinct keys.
 
         Returns:
             Itself. A model that it had is gone.
@@ -97,7 +102,6 @@ class Lifecycle(Parameters):
 
     def _check_parameters(self) -> None:
         """Raise before any work what the later stages would raise after that of the earlier ones."""
-        refuse("TabularARGN.fit", **self._chosen(["tgt_context_key", "ctx_data", "max_sequence_window"]))
         AnalyzeConfig.of(**self._chosen(["value_protection", "differential_privacy"]))
         device = None if self.device is None else str(self.device)
         TrainConfig.of(**{**self._chosen(_TRAIN), "device": device})
@@ -135,10 +139,17 @@ class Lifecycle(Parameters):
         estimator = cls(**params)
         estimator._workspace = Workspace(path)
         estimator.target_ = None
-        model = estimator._model()
+        model = estimator._any_model()
         estimator.feature_names_in_ = np.array(model.statistics.schema.names, dtype=object)
-        told = {"model": model.configs.model, "enable_flexible_generation": model.configs.enable_flexible_generation}
-        return estimator.set_params(**told, tgt_primary_key=model.statistics.keys.primary_key)
+        configs, keys = model.configs, model.statistics.keys
+        return estimator.set_params(
+            model=configs.model,
+            enable_flexible_generation=configs.enable_flexible_generation,
+            max_sequence_window=configs.max_sequence_window,
+            tgt_primary_key=keys.primary_key,
+            tgt_context_key=keys.context_key,
+            ctx_primary_key=model.context_primary_key,
+        )
 
     def close(self) -> None:
         """Give up the model. A temporary workspace is removed; one that was given stays. May be called again."""
@@ -159,6 +170,8 @@ class Lifecycle(Parameters):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_opened": None}
+        if self._workspace is not None:  # a model may be handed over, the table that it was trained with may not
+            state["ctx_data"] = None
         if self._own is not None:
             state["_workspace"] = None  # the copy has its own
         return state
@@ -176,11 +189,11 @@ class Lifecycle(Parameters):
             )
         return self._workspace
 
-    def _model(self) -> "FittedModel":
+    def _any_model(self) -> "Fitted":
         """The model, read when it is needed first."""
-        from synth_engine.estimators.fitted_model import FittedModel
+        from synth_engine.estimators.opening import open_model
 
         workspace = self._fitted()
         if self._opened is None:
-            self._opened = FittedModel.open(workspace, None if self.device is None else str(self.device))
+            self._opened = open_model(workspace, None if self.device is None else str(self.device))
         return self._opened

@@ -17,7 +17,6 @@ from synth_engine.domain import (
 from synth_engine.estimators.answers import Answers
 from synth_engine.estimators.drawing import as_frame, draw_rows
 from synth_engine.stages.table_input import TableLike
-from synth_engine.stages.unavailable import refuse
 
 if TYPE_CHECKING:  # it takes seconds to import
     import torch
@@ -37,12 +36,14 @@ class TabularARGN(Answers):
     handed over, but for the snapshot to resume from.
 
     Args:
-        tgt_context_key: Not available yet.
+        tgt_context_key: Column that tells whom a row belongs to. The model is then one of subjects with their events,
+            which `sample` draws and `log_prob` judges as a whole; the other questions are about single rows.
         tgt_primary_key: Column with a unique key per row; it is not modelled but made anew.
-        ctx_data: Not available yet.
-        ctx_primary_key: Not available yet.
+        ctx_data: Table of the subjects whose events are fitted; needs `tgt_context_key` and `ctx_primary_key`. It is no
+            part of a pickle or a copy of a fitted estimator.
+        ctx_primary_key: Column with a unique key per row of `ctx_data`.
         tgt_encoding_types: Encoding type by column; columns that are not named have ``AUTO``.
-        ctx_encoding_types: Not available yet.
+        ctx_encoding_types: The same for `ctx_data`.
         n_partitions: Number of files that the rows are spread over.
         trn_val_split: Share of rows for training; the others tell when to stop.
         value_protection: Leave out rare values and extremes. Values that are left out count as rare afterwards.
@@ -54,7 +55,7 @@ class TabularARGN(Answers):
         gradient_accumulation_steps: Micro-batches per optimiser step; None is 1.
         enable_flexible_generation: Learn every column order. Without it a column can be asked for given exactly the
             columns before it.
-        max_sequence_window: Not available yet.
+        max_sequence_window: How many events of a subject are learned from at once; None is 100.
         device: ``cpu`` or ``cuda``, for training and for answers; None takes a GPU where there is one.
         workspace_dir: Path or fsspec URL; None is a temporary folder, which `close` removes, at the latest the end of
             the process. What is derived from single rows is removed from it as soon as the model is trained.
@@ -143,9 +144,12 @@ class TabularARGN(Answers):
         """Draw rows, all in memory. For more than fit there use `generate`, which writes them in parts.
 
         Args:
-            n_samples: Number of rows; None is that of the fitted table or, with `seed_data`, of its rows.
-            ctx_data: Not available yet.
-            seed_data: Rows with some of the columns, which come back unchanged; the others are drawn given these.
+            n_samples: Number of rows; None is that of the fitted table or, with `seed_data`, of its rows. With a
+                `tgt_context_key` the number of subjects.
+            ctx_data: The subjects whose events are drawn, for a model with a context table, which needs them: give
+                synthetic ones, or the original table if events of real people are what you want.
+            seed_data: Rows with some of the columns, which come back unchanged; the others are drawn given these. With
+                a `tgt_context_key` they are the first events of their subjects, and others follow.
             batch_size: Rows drawn at a time; bounds the memory.
             sampling_temperature: See `generate`, as for all that follow.
             sampling_top_p: Draw only from the most likely values that together reach this probability.
@@ -158,7 +162,6 @@ class TabularARGN(Answers):
         Raises:
             InputError: an argument that cannot be used, named in the message.
         """
-        refuse("TabularARGN.sample", ctx_data=ctx_data)
         config = GenerateConfig.of(
             sample_size=n_samples,
             batch_size=batch_size,
@@ -171,4 +174,4 @@ class TabularARGN(Answers):
             fairness=fairness,
             random_state=self._seed(random_state),
         )
-        return as_frame(draw_rows(self._fitted(), config, seed_data))
+        return as_frame(draw_rows(self._fitted(), config, seed_data, ctx_data))

@@ -5,6 +5,7 @@ part), arrays of lists in memory (those are in `list_arrays`).
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from synth_engine.domain import InputError, ModelEncodingType
 from synth_engine.domain.arrow_types import ArrowType
 from synth_engine.encodings import AnyEncoding, Encoding, Entities, ValueCounts, fitter
 from synth_engine.encodings.base import Codes
+from synth_engine.encodings.meanings import Meanings
 from synth_engine.encodings.registry import Fitter
 from synth_engine.parallel import map_in_threads
 from synth_engine.privacy import Budget, ValueProtection
@@ -135,6 +137,22 @@ class ListEncoding(BaseModel):
             elements, places = elements.filter(pa.array(is_kept)), places[is_kept]
             offsets = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=len(values)))])
         return ListCodes(self.elements.encode_events(elements, places), offsets)
+
+
+@dataclass(frozen=True)
+class ListLength:
+    """The numbers of elements of a column of lists as a flat column: see `ListEncoding.length_cardinalities`."""
+
+    encoding: ListEncoding
+
+    def meanings(self) -> dict[str, Meanings]:
+        """What the codes mean, as `Encoding.meanings` has it: they tell nothing that a value of the column would."""
+        lengths = self.encoding.lengths.encoding
+        known = {} if lengths is None else lengths.meanings()
+        return {
+            f"{LENGTH_PART}_{part}": replace(each, tells=f"{LENGTH_PART} {each.tells or part}")
+            for part, each in known.items()
+        }
 
 
 def encode_lists(table: pa.Table, lists: Mapping[str, ListEncoding]) -> Iterator[tuple[str, Any]]:

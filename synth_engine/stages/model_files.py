@@ -135,13 +135,22 @@ def load_network(model: ArtefactReader, statistics: TableStatistics, device: tor
     return network
 
 
-def load_sequence_network(model: ArtefactReader, described: Described, device: torch.device) -> SequenceNetwork:
-    """The trained network of subjects and their events, ready for sampling."""
+def load_sequence_network(
+    model: ArtefactReader, described: Described, device: torch.device, window: int | None = None
+) -> SequenceNetwork:
+    """The trained network of subjects and their events, ready for sampling.
+
+    Args:
+        model: Its files.
+        described: Statistics of its data.
+        device: Where to put it.
+        window: The most events of a subject that `losses` is given at once; None is that of training.
+    """
     layout = sequence_layout_of(described)
     if layout.is_empty:
         configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
         return SequenceNetwork(layout, configs.sizes, configs.window)
-    network = _loaded(model, device, lambda configs: SequenceNetwork(layout, configs.sizes, configs.window))
+    network = _loaded(model, device, lambda configs: SequenceNetwork(layout, configs.sizes, window or configs.window))
     assert isinstance(network, SequenceNetwork)
     return network
 

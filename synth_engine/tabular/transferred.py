@@ -132,4 +132,4 @@ def _listed(names: Iterable[str]) -> str:
     """Names, the first ones of many."""
     known = list(names)
     more = f" and {len(known) - MAX_NAMED} more" if len(known) > MAX_NAMED else ""
-    return ", ".join(known[:MAX_NAMED]) + more
+    return (", ".join(known[:MAX_NAMED]) or "none") + more

@@ -250,9 +250,9 @@ def test_progress_is_shown_on_request(rows, capsys):
         ({"trn_val_split": 2}, InputError, "trn_val_split"),
         ({"device": "tpu"}, InputError, "device"),
         ({"ctx_primary_key": "a"}, InputError, "ctx_primary_key"),
-        ({"tgt_context_key": "plan"}, NotImplementedError, "tgt_context_key"),
-        ({"ctx_data": pd.DataFrame({"a": [1]})}, NotImplementedError, "ctx_data"),
-        ({"max_sequence_window": 3}, NotImplementedError, "max_sequence_window"),
+        ({"tgt_context_key": "nobody"}, InputError, "tgt_context_key"),
+        ({"ctx_data": pd.DataFrame({"a": [1]})}, InputError, "ctx_primary_key: expected the name of a column"),
+        ({"max_sequence_window": 0}, InputError, "max_sequence_window"),
     ],
     ids=str,
 )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from synth_engine.stages.encoded_columns import matrix
-from synth_engine.stages.learning.kinds import Counts, Task
+from synth_engine.stages.learning.kinds import Counts, Task, other_kind
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
@@ -109,8 +109,9 @@ class FlatKind:
 
     def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
         """Column by column, code by code."""
-        assert isinstance(old, TabularNetwork)
         assert isinstance(new, TabularNetwork)
+        if not isinstance(old, TabularNetwork):
+            raise other_kind(old)
         return transfer(old, described.target.columns, new, self.statistics.columns)
 
 

@@ -10,11 +10,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from synth_engine.domain import InputError
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.stages.model_files import Described
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
-from synth_engine.tabular.transferred import Transfer
+from synth_engine.tabular.transferred import RESET_HINT, Transfer
 from synth_engine.training import Schedule
 from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
@@ -99,3 +100,12 @@ class Kind(Protocol):
     def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
         """What a trained network knows, to a fresh one for these data; raises `InputError` where nothing fits."""
         ...
+
+
+def other_kind(old: nn.Module) -> InputError:
+    """The error where the network to carry over from is not of the kind of the data."""
+    rows, subjects = "rows of one table", "the rows of subjects (tgt_context_key)"
+    expected, found = (subjects, rows) if isinstance(old, TabularNetwork) else (rows, subjects)
+    return InputError(
+        f"model to reuse: expected a model of {expected}, as in the data, found one of {found}; {RESET_HINT}"
+    )

@@ -1,6 +1,6 @@
 """Subjects with their events as something to learn from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,12 @@ from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.private_task import PrivateSequenceTask
 from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
+from synth_engine.sequences.transfer import SequenceColumns, transfer_sequences
 from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.encoded_columns import list_codes
-from synth_engine.stages.learning.kinds import Counts, Task
+from synth_engine.stages.learning.kinds import Counts, Task, other_kind
+from synth_engine.stages.lists import ListLength
 from synth_engine.stages.model_files import Described, sequence_layout_of
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.marginals import count_codes
@@ -56,7 +58,8 @@ class SequenceKind:
     ) -> "SequenceKind":
         """Read all partitions."""
         layout = sequence_layout_of(described)
-        records = {role: _read_records(described, layout, encoded, role).to(device) for role in (TRAINING, VALIDATION)}
+        tables = {role: [encoded.table(name) for name in encoded.parts(role)] for role in (TRAINING, VALIDATION)}
+        records = {role: records_of(described, layout, each).to(device) for role, each in tables.items()}
         return cls(described, layout, records, window or DEFAULT_WINDOW)
 
     @property
@@ -168,14 +171,27 @@ class SequenceKind:
         return task.batch_losses
 
     def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
-        """Not available yet."""
-        raise NotImplementedError(
-            "train: model_state_strategy REUSE is not available yet for tables with a tgt_context_key; use RESET"
-        )
+        """Column by column, code by code, in events, their numbers and the context."""
+        assert isinstance(new, SequenceNetwork)
+        if not isinstance(old, SequenceNetwork):
+            raise other_kind(old)
+        return transfer_sequences(old, _columns(described, old.layout), new, _columns(self.described, new.layout))
 
 
-def _read_records(described: Described, layout: SequenceLayout, encoded: ArtefactReader, role: str) -> Records:
-    tables = [encoded.table(name) for name in encoded.parts(role)]
+def _columns(described: Described, layout: SequenceLayout) -> SequenceColumns:
+    """The encodings that a layout was made from."""
+    target, context = described.target, described.context
+    encoding, lists = target.seq_len.encoding, {} if context is None else context.lists
+    return SequenceColumns(
+        context=({} if context is None else context.columns) | {name: ListLength(each) for name, each in lists.items()},
+        length={LENGTH: encoding} if layout.is_sequential and encoding is not None else {},
+        events=target.columns,
+        lists={name: each.elements for name, each in lists.items()},
+    )
+
+
+def records_of(described: Described, layout: SequenceLayout, tables: Sequence[pa.Table]) -> Records:
+    """Subjects as `encode` writes them, one table after the other."""
     lengths = np.concatenate([table[LENGTH].to_numpy().astype(np.int64) for table in tables])
     contexts = [encoded_context(table, described.context) for table in tables]
     events = [_events(table, len(layout.events.cardinalities)) for table in tables]
