@@ -33,7 +33,6 @@ DEMO: dict[str, dict[str, Any]] = {
         "primary_key": "order_id",
         "context": "customers",
         "context_key": "customer_id",
-        "encoding_types": {"ordered_at": "TABULAR_DATETIME_RELATIVE"},
         "train": {"max_epochs": 6},
     },
 }

@@ -7,7 +7,7 @@ belong here: running them (`running`).
 from functools import partial
 
 from synth_engine.cli.running import Tables, Work, check_output, from_files
-from synth_engine.cli.settings import OF_TRAINING, Settings
+from synth_engine.cli.settings import Settings
 from synth_engine.cli.stage_options import Run
 from synth_engine.domain import InputError
 
@@ -23,24 +23,11 @@ def check_run(table: str, options: Run) -> None:
         raise InputError("--context-output: there is no --context whose twin it could hold; add that or leave it out")
     if output is not None and output == context_output:
         raise InputError(f"--context-output: expected another file than --output, found {output}")
-    if options.columns.context_key is not None:
-        _check_sequences(options)
     if context is not None and options.values.dataset_epsilon is not None:
         raise InputError(
             "--dataset-epsilon: expected none beside --context: subjects and events have a ledger each, and the limit "
             "would hold for each alone; bound each by --target-epsilon or --max-epsilon instead"
         )
-
-
-def _check_sequences(options: Run) -> None:
-    """Raise `NotImplementedError` for what training would refuse, hours later."""
-    if any(getattr(options.training, name) is not None for name in OF_TRAINING):
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(OF_TRAINING))
-        raise NotImplementedError(
-            f"sequences cannot be trained with differential privacy yet: expected none of {named} beside --context-key"
-        )
-    if options.training.model_state_strategy.upper() == "REUSE":
-        raise NotImplementedError("--model-state-strategy: REUSE is not available yet for sequences; use RESET")
 
 
 def work_of_table(table: str, options: Run) -> Work:

@@ -25,6 +25,8 @@ class Windows:
     Attributes:
         subject_W: The subject of each part.
         number_W: Which of its subject's parts it is.
+        weights_W2: For how much the length and the events of a random part count, so that in the mean every length and
+            every event counts once.
     """
 
     def __init__(self, records: Records, longest: int) -> None:
@@ -33,6 +35,10 @@ class Windows:
         self.subject_W = torch.repeat_interleave(n_parts)
         self.number_W = torch.arange(len(self.subject_W), device=records.device)
         self.number_W = self.number_W - (n_parts.cumsum(0) - n_parts)[self.subject_W]
+        totals, parts = records.lengths[self.subject_W], n_parts[self.subject_W]
+        of_events = torch.where(parts == 1, 1.0, (totals + longest - 1) / (parts * longest))
+        # A sequence has one length, however many windows; and windows that reach beyond its ends hold fewer events.
+        self.weights_W2 = torch.stack([(self.number_W == 0).float(), of_events], 1)
 
     def __len__(self) -> int:
         return len(self.subject_W)
@@ -117,15 +123,16 @@ class SequenceTask:
         batch = self.training.at_random(rows, generator)
         orders = self._draw_orders(len(batch.events_EK), generator)
         noise = self.network.draw_noise(len(rows), len(batch.events_EK), generator)
-        return *batch.tensors, *orders, *noise
+        return *batch.tensors, self.training.weights_W2[rows], *orders, *noise
 
     def losses(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
         """Loss of each of the windows, (B,)."""
         assert isinstance(network, SequenceNetwork)
         n_codes, n_noise = Batch.n_tensors(len(network.layout.lists)), network.n_noise
-        batch = Batch.of(drawn[:n_codes])
-        orders, noise = drawn[n_codes : len(drawn) - n_noise], drawn[len(drawn) - n_noise :]
-        return self._by_subject(batch, *network.losses(batch, self._groups(len(batch.events_EK), orders), noise))
+        batch, weights_B2 = Batch.of(drawn[:n_codes]), drawn[n_codes]
+        orders, noise = drawn[n_codes + 1 : len(drawn) - n_noise], drawn[len(drawn) - n_noise :]
+        losses = network.losses(batch, self._groups(len(batch.events_EK), orders), noise)
+        return self._by_subject(batch, *losses, weights_B2)
 
     @torch.no_grad()
     def validation_loss(self, network: nn.Module) -> float | None:
@@ -139,11 +146,14 @@ class SequenceTask:
             batch = self.validation.in_order(rows)
             orders = self._draw_orders(len(batch.events_EK), generator)
             losses = network.losses(batch, self._groups(len(batch.events_EK), orders))
-            total += self._by_subject(batch, *losses).sum(dtype=torch.float64)
+            weights_B2 = self.validation.weights_W2[rows].clone()
+            weights_B2[:, 1] = 1  # every event is in one window
+            total += self._by_subject(batch, *losses, weights_B2).sum(dtype=torch.float64)
         return total.item() / self.n_validation
 
-    def _by_subject(self, batch: Batch, of_lengths: Tensor, of_events: Tensor) -> Tensor:
-        return of_lengths.index_add(0, batch.subject_E, of_events) / self._scale
+    def _by_subject(self, batch: Batch, of_lengths: Tensor, of_events: Tensor, weights_B2: Tensor) -> Tensor:
+        summed = torch.zeros_like(of_lengths).index_add(0, batch.subject_E, of_events)
+        return (of_lengths * weights_B2[:, 0] + summed * weights_B2[:, 1]) / self._scale
 
     def _validation_batches(self) -> list[Tensor]:
         rows = torch.arange(len(self.validation), device=self.validation.records.device)

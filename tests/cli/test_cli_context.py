@@ -119,11 +119,6 @@ def test_sum_of_two_ledgers(shop):
     ("words", "message"),
     [
         ([*SHOP, "--dataset-epsilon", 3], "--dataset-epsilon: expected none beside --context"),
-        ([*SHOP[4:], "--target-epsilon", 3], "sequences cannot be trained with differential privacy yet"),
-        (
-            [*SHOP, "--model-state-strategy", "reuse"],
-            "--model-state-strategy: REUSE is not available yet for sequences",
-        ),
         ([*SHOP, "-o", "a.csv", "--context-output", "a.csv"], "--context-output: expected another file than --output"),
         ([*SHOP, "--context-output", "customers.csv"], "--context-output: expected another file than the original"),
         (

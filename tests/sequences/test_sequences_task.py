@@ -46,6 +46,16 @@ def test_all_events_of_a_long_sequence_are_seen_equally_often():
     assert (shares - 7 / 36).abs().max() < 0.0212
 
 
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 9))
+def test_every_length_and_in_the_mean_every_event_counts_once(lengths, longest):
+    windows = Windows(make_records(lengths), longest)
+    expected = longest / (windows.records.lengths + longest - 1)  # of an event to be in a random window
+    expected = torch.where(windows.records.lengths <= longest, 1.0, expected)
+    of_length, of_event = torch.zeros(2, len(lengths)).index_add(1, windows.subject_W, windows.weights_W2.t())
+    assert torch.equal(of_length, torch.ones(len(lengths)))
+    torch.testing.assert_close(of_event * expected, torch.ones(len(lengths)))
+
+
 def test_losses_are_divided_by_a_usual_number_of_events():
     network, records = make_sequence_network(1), make_records(LENGTHS)
     plain, scaled = (SequenceTask(network, records, records, flexible=False, scale=scale) for scale in (1.0, 4.0))
