@@ -4,8 +4,9 @@
 
 Baseball: all players, all their seasons, and events drawn for all players. Training is a fixed small budget, by default
 so short for the reference that it is over in a minute and so long for ours that it is past its first steps; seconds
-of an epoch follow from the records a second, validation included. The reference's rows are hardly learned, so nothing
-is said of their quality: `benchmarks.sequences` scores ours.
+of an epoch follow from the subjects a second, ours with the validation after it, the reference's without. The
+reference's rows are hardly learned, so nothing is said of their quality: `benchmarks.sequences` scores ours. On a busy
+machine the clock tells little, of the reference's training nothing: compare processor seconds.
 Part of `make bench`; results lie beside those of the flat tables, in `benchmarks/results/`.
 """
 

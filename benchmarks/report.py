@@ -92,6 +92,10 @@ FIGURES = [
 
 RELATED_FIGURES = [  # the seconds of `train` are not compared: the budgets differ
     *(replace(figure, better="") if figure.label.startswith("train") else figure for figure in STAGE_FIGURES),
+    *(
+        Figure(f"{stage}, processor seconds", lookup("stages", stage, "processor_seconds"), "low", 2)
+        for stage in ("analyze", "encode", "generate")
+    ),
     Figure("epochs trained", lookup("last_epoch"), digits=2),
     Figure("training, seconds for 128 subjects", _seconds_of_subjects, "low", 3),
     Figure("training, seconds per epoch", _epoch_seconds, "low", 1),

@@ -24,7 +24,13 @@ SUFFIX = ".yaml"
 RESERVED_NAMES = frozenset({"datasets", "sources"})
 DEFAULT_SEED = 0
 _SEEDED_SECTIONS = ("split", "train", "generate")
-_TOP_LEVEL_INSTEAD = {"tgt_primary_key": "primary_key", "tgt_encoding_types": "encoding_types"}
+_SAID_ELSEWHERE = {
+    "tgt_primary_key": "say it as primary_key at the top level of the file",
+    "tgt_encoding_types": "say it as encoding_types at the top level of the file",
+    "tgt_context_key": "say it as context_key at the top level of the file",
+    "ctx_primary_key": "say it as primary_key in the file of the context",
+    "ctx_encoding_types": "say it as encoding_types in the file of the context",
+}
 
 
 class CatalogError(UserError):
@@ -45,6 +51,11 @@ class DatasetConfig(BaseModel):
     primary_key: str | None = None
     encoding_types: dict[str, ModelEncodingType] | None = None
     """Encoding type by column; columns that are not named are ``AUTO``."""
+    context: str | None = None
+    """Name of the dataset whose rows are the subjects of these events: its `primary_key` is what `context_key` refers
+    to, and its `encoding_types` hold for what the events are modelled under."""
+    context_key: str | None = None
+    """Column that says whom a row belongs to. Without `context` the subjects are the different keys."""
     split: SplitConfig = SplitConfig(random_state=DEFAULT_SEED)
     analyze: AnalyzeConfig = AnalyzeConfig()
     train: TrainConfig = TrainConfig(random_state=DEFAULT_SEED)
@@ -57,9 +68,20 @@ class DatasetConfig(BaseModel):
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:
-        for name, instead in _TOP_LEVEL_INSTEAD.items():
+        for name, instead in _SAID_ELSEWHERE.items():
             if getattr(self.split, name) is not None:
-                raise ValueError(f"split.{name}: say it as {instead} at the top level of the file")
+                raise ValueError(f"split.{name}: {instead}")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_relation(self) -> Self:
+        if self.context is not None and self.context_key is None:
+            raise ValueError("context: needs context_key beside it, the column that says whom a row belongs to")
+        if self.context is not None and self.generate.sample_size is not None:
+            raise ValueError(
+                "generate.sample_size: there are as many subjects as the twin of the context has rows; "
+                "leave it out, or say it in the file of the context"
+            )
         return self
 
     @classmethod
@@ -70,11 +92,20 @@ class DatasetConfig(BaseModel):
         except ValidationError as error:
             raise CatalogError(f"{where}: {'; '.join(_describe(item) for item in error.errors())}") from None
 
-    @property
-    def split_settings(self) -> SplitConfig:
-        """The split section together with key and encoding types."""
+    def split_settings(self, context: "DatasetConfig | None" = None) -> SplitConfig:
+        """The split section together with keys and encoding types.
+
+        Args:
+            context: The dataset that `context` names.
+        """
         return self.split.model_copy(
-            update={"tgt_primary_key": self.primary_key, "tgt_encoding_types": self.encoding_types}
+            update={
+                "tgt_primary_key": self.primary_key,
+                "tgt_encoding_types": self.encoding_types,
+                "tgt_context_key": self.context_key,
+                "ctx_primary_key": context.primary_key if context else None,
+                "ctx_encoding_types": context.encoding_types if context else None,
+            }
         )
 
 
@@ -95,11 +126,16 @@ class Catalog:
         return self.folder / (name + SUFFIX)
 
     def load(self, name: str) -> DatasetConfig:
-        """The dataset of that name.
+        """The dataset of that name. Its context, and the context of that, are there and can be.
 
         Raises:
             CatalogError: there is no such file, or what is wrong in it by key.
         """
+        dataset = self._read(name)
+        self._check_contexts(name, dataset)
+        return dataset
+
+    def _read(self, name: str) -> DatasetConfig:
         check_name(name)
         try:
             text = self.path(name).read_text()
@@ -110,6 +146,27 @@ class Catalog:
                 f"(datasets in that folder: {known}); write it, or remove the partition {name!r}"
             ) from None
         return self._resolved(_parse(text, str(self.path(name))))
+
+    def _check_contexts(self, name: str, dataset: DatasetConfig) -> None:
+        line = [name]
+        while dataset.context is not None:
+            key = f"{self.path(line[-1])}: context"
+            if dataset.context in line:
+                circle = " → ".join([*line, dataset.context])
+                raise CatalogError(f"{key}: expected a dataset that does not need this one first, found {circle}")
+            if dataset.context not in self.names():
+                known = ", ".join(other for other in self.names() if other not in line) or "none"
+                raise CatalogError(
+                    f"{key}: expected the name of a dataset (there are {known}), found {dataset.context!r}; "
+                    f"correct it, or write {self.path(dataset.context)}"
+                )
+            line.append(dataset.context)
+            dataset = self._read(dataset.context)
+            if dataset.primary_key is None:
+                raise CatalogError(
+                    f"{key}: expected a dataset with a primary key, to which context_key refers, and {line[-1]!r} has "
+                    f"none; say primary_key in {self.path(line[-1])}"
+                )
 
     def save(self, name: str, dataset: DatasetConfig) -> None:
         """Write a dataset's file; settings that have their default are left out."""

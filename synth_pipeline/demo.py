@@ -1,4 +1,4 @@
-"""``python -m synth_pipeline.demo``: one table to its synthetic twin, by the pipeline's own job, without a browser.
+"""``python -m synth_pipeline.demo``: tables to their synthetic twins, by the pipeline's own job, without a browser.
 
 Belongs here: what is needed to run the job once from the terminal. Does not belong here: anything that a run started in
 the browser needs as well.
@@ -13,21 +13,30 @@ from typing import Any
 
 from dagster import DagsterExecutionInterruptedError, DagsterInstance, ExecuteInProcessResult
 from rich.console import Console
-from rich.table import Table
 
 from synth_engine.demo import make_shop
 from synth_engine.domain import ProgressCallback, UserError
 from synth_engine.terminal import TerminalProgress
 from synth_pipeline.catalog import DatasetConfig, safe_name
 from synth_pipeline.definitions import build_definitions
+from synth_pipeline.example import print_example
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Listener, Storage
 from synth_pipeline.sources import fingerprint
+from synth_pipeline.summary import Shown, print_summary
 
-DEMO_DATASET = "customers"
-DEMO_KEY = "customer_id"
-# Names are spelled, which takes two thirds of the training; after so many epochs little gets better.
-DEMO_EPOCHS = 8
+# The demo's datasets, parents first. Names are spelled, which takes two thirds of the customers' training; after so
+# many epochs little gets better.
+DEMO: dict[str, dict[str, Any]] = {
+    "customers": {"primary_key": "customer_id", "train": {"max_epochs": 8}},
+    "orders": {
+        "primary_key": "order_id",
+        "context": "customers",
+        "context_key": "customer_id",
+        "encoding_types": {"ordered_at": "TABULAR_DATETIME_RELATIVE"},
+        "train": {"max_epochs": 6},
+    },
+}
 DEMO_ROWS = 10_000
 _SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
 _EXIT_USER_ERROR = 2
@@ -53,11 +62,11 @@ class DemoListener(Listener):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m synth_pipeline.demo", description="Make the synthetic twin of a table."
+        prog="python -m synth_pipeline.demo", description="Make the synthetic twin of a table, or of a shop's two."
     )
-    parser.add_argument("--data", help="a .csv, .csv.gz or .parquet file (default: a demo table made on the spot)")
+    parser.add_argument("--data", help="a .csv, .csv.gz or .parquet file (default: demo tables made on the spot)")
     parser.add_argument(
-        "--rows", type=int, help=f"rows of the demo table ({DEMO_ROWS:,}), or to make of --data (as many)"
+        "--rows", type=int, help=f"customers of the demo shop ({DEMO_ROWS:,}), or rows to make of --data (as many)"
     )
     given = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -73,24 +82,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_demo(console: Console, data: str | None, rows: int | None) -> None:
-    """Register the table as a dataset and run the job on it, on the instance in ``$DAGSTER_HOME``.
+    """Register the tables as datasets and run the job on them, on the instance in ``$DAGSTER_HOME``.
 
     Raises:
-        UserError: the table or its settings are not what the pipeline needs, or the run failed; the message says why.
+        UserError: a table or its settings are not what the pipeline needs, or a run failed; the message says why.
     """
     _set_home()
     storage = Storage()
-    name = _add_table(storage, data, rows) if data else _add_demo_table(storage, DEMO_ROWS if rows is None else rows)
-    console.print(f"[bold]{name}[/], from {storage.catalog.load(name).source}")
-    with DagsterInstance.get() as instance, TerminalProgress(console) as progress:
-        register(instance, name)
+    names = [_add_table(storage, data, rows)] if data else _add_shop(storage, DEMO_ROWS if rows is None else rows)
+    with DagsterInstance.get() as instance:
+        results: dict[str, Shown] = {}
+        for name in names:
+            if results:
+                console.line()
+            results[name] = _make_twin(console, storage, instance, name)
+    for name in names:
+        print_example(console, storage, name)
+    print_summary(console, storage, results)
+
+
+def _make_twin(console: Console, storage: Storage, instance: DagsterInstance, name: str) -> Shown:
+    """Run the job on a dataset; what its assets show."""
+    config = storage.catalog.load(name)
+    whose = f" of synthetic {config.context}" if config.context else ""
+    console.print(f"[bold]{name}[/]{whose}, from {config.source}")
+    register(instance, name)
+    with TerminalProgress(console) as progress:
         listener = DemoListener(progress)
         result = _run_job(instance, storage, listener, name)
     if _was_interrupted(result):
         raise KeyboardInterrupt
     if not result.success:
         raise UserError(_failure(result))
-    _print_summary(console, storage, name, listener.results)
+    return listener.results
 
 
 def dataset_name(source: str) -> str:
@@ -114,16 +138,19 @@ def _set_home() -> None:
     os.environ["DAGSTER_HOME"] = str(home)
 
 
-def _add_demo_table(storage: Storage, rows: int) -> str:
+def _add_shop(storage: Storage, rows: int) -> list[str]:
     if rows < 0:
         raise UserError(f"--rows: expected zero or more, found {rows}")
-    path = storage.folder / "sources" / f"{DEMO_DATASET}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        make_shop(rows, seed=0).customers.to_parquet(file, index=False)
-    limits = {} if DEMO_DATASET in storage.catalog.names() else {"train": {"max_epochs": DEMO_EPOCHS}}
-    _save(storage, DEMO_DATASET, {"source": str(path), "primary_key": DEMO_KEY, **limits})
-    return DEMO_DATASET
+    shop = make_shop(rows, seed=0)
+    known = storage.catalog.names()
+    for name, frame in (("customers", shop.customers), ("orders", shop.orders)):
+        path = storage.folder / "sources" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            frame.to_parquet(file, index=False)
+        first = {key: value for key, value in DEMO[name].items() if key != "train" or name not in known}
+        _save(storage, name, {"source": str(path), **first})
+    return list(DEMO)
 
 
 def _add_table(storage: Storage, data: str, rows: int | None) -> str:
@@ -172,51 +199,6 @@ def _failure(result: ExecuteInProcessResult) -> str:
             cause = data.error.cause or data.error
             return f"{event.step_key} failed: {cause.message.strip()} {whole_story}"
     return f"the run failed before its first step {whole_story}"
-
-
-def _print_summary(console: Console, storage: Storage, name: str, results: Mapping[str, Mapping[str, Any]]) -> None:
-    stages = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
-    for stage, shown in results.items():
-        stages.add_row(stage, _told(stage, shown), f"{shown['seconds']:.1f} s" if shown["rebuilt"] else "unchanged")
-    synthetic = results["generate"]
-    figures = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
-    for kind, told in (("univariate", "accuracy, single columns"), ("bivariate", "accuracy, pairs of columns")):
-        if f"{kind}_accuracy" in synthetic:
-            ceiling = f"(of {synthetic[f'{kind}_accuracy_ceiling']:.3f} that real rows reach)"
-            figures.add_row(told, f"{synthetic[f'{kind}_accuracy']:.3f} {ceiling}")
-    if "quality" in synthetic:
-        figures.add_row("accuracy", synthetic["quality"])
-    figures.add_row("value protection", "on" if synthetic["value_protection"] else "off: rare values can appear")
-    figures.add_row("differential privacy", synthetic["differential_privacy"])
-    for title, content in (("What was done", stages), ("How good it is", figures)):
-        console.print(f"\n[bold]{title}[/]")
-        console.print(content)
-    places = {
-        "synthetic table": synthetic["files"].value,
-        "settings": str(storage.catalog.path(name)),
-        "all the rest": "make ui, then http://127.0.0.1:3000/assets/synthetic_data",
-    }
-    console.print("\n[bold]Where to look[/]")
-    for told, place in places.items():  # no table: it would cut long paths off
-        console.print(f"{told:<18}{place}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _told(stage: str, shown: Mapping[str, Any]) -> str:
-    """The one line about a stage's result."""
-    if stage == "split":
-        return (
-            f"{shown['columns']:,} columns, {shown['training_rows']:,} training and "
-            f"{shown['validation_rows']:,} validation rows"
-        )
-    if stage == "analyze":
-        return f"{shown['columns']:,} columns to model"
-    if stage == "encode":
-        return f"{shown['sub_columns']:,} columns of codes"
-    if stage == "train":
-        loss = shown.get("best_validation_loss")
-        best = "" if loss is None else f", best validation loss {loss:.3f} in epoch {shown['best_epoch']:g}"
-        return f"{shown['epochs']:g} epochs{best}"
-    return f"{shown['dagster/row_count']:,} synthetic rows"
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ class Record(BaseModel):
     version: str
     seconds: float
     source: Fingerprint | None = None
+    source_of_context: Fingerprint | None = None
+    twin_of_context: str | None = None
+    """Digest of the synthetic subjects that synthetic events were made for."""
     fidelity: Fidelity | None = None
 
 

@@ -20,10 +20,10 @@ from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.catalog import DatasetConfig
 from synth_pipeline.freshness import INTERRUPTED, Wanted, why_rebuild
+from synth_pipeline.parents import Parent, parent_of
 from synth_pipeline.progress import EpochReports, both
 from synth_pipeline.records import Record, read_record, write_record
 from synth_pipeline.resources import Listener, Storage
-from synth_pipeline.sources import Fingerprint
 
 RESOURCES = {"storage", "listener"}
 
@@ -36,11 +36,13 @@ class Stage:
         name: The verb.
         asset: The asset that it makes.
         makes: Artefacts that it writes; the first one's manifest holds the settings.
+        makes_of_context: Those that it writes as well where the dataset has a context.
     """
 
     name: str
     asset: str
     makes: tuple[Artefact, ...]
+    makes_of_context: tuple[Artefact, ...] = ()
 
 
 class Outcome(BaseModel):
@@ -67,7 +69,13 @@ class StageRun:
     dataset: str
     config: DatasetConfig
     workspace: Workspace
+    parent: Parent | None
     listener: Listener
+
+    @property
+    def makes(self) -> tuple[Artefact, ...]:
+        """Artefacts that the stage writes for this dataset."""
+        return self.stage.makes + (self.stage.makes_of_context if self.parent else ())
 
     def ensure(
         self,
@@ -75,7 +83,7 @@ class StageRun:
         settings: BaseModel | None = None,
         *,
         because: str | None = None,
-        source: Fingerprint | None = None,
+        remember: Mapping[str, Any] | None = None,
     ) -> Outcome:
         """Run the stage if it is needed.
 
@@ -83,7 +91,7 @@ class StageRun:
             verb: The engine's function.
             settings: Its configuration; the fields are its parameters.
             because: A reason to run it, known to the caller.
-            source: Fingerprint of the source, to be remembered.
+            remember: What else its `Record` is to hold.
         """
         reason = because or self._why_rebuild(settings)
         if reason is None:
@@ -96,7 +104,7 @@ class StageRun:
         callback = both(EpochReports(self._observe), self.listener.started(self.stage.name))
         begin = time.monotonic()
         verb(workspace_dir=str(self.workspace.root), update_progress=callback, **arguments)
-        record = Record(version=self._version(), seconds=time.monotonic() - begin, source=source)
+        record = Record(version=self._version(), seconds=time.monotonic() - begin, **(remember or {}))
         write_record(self.workspace, self.stage.asset, record)
         return self._outcome(reason)
 
@@ -106,7 +114,7 @@ class StageRun:
 
     def result(self, outcome: Outcome, facts: Mapping[str, Any]) -> MaterializeResult[Any]:
         """The materialization of the asset."""
-        manifests = [self.workspace.manifest(artefact) for artefact in self.stage.makes]
+        manifests = [self.workspace.manifest(artefact) for artefact in self.makes]
         shown = {**facts, **metadata.provenance(manifests, outcome.reason, outcome.seconds, self.workspace.root)}
         self.listener.finished(self.stage.name, shown)
         return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
@@ -116,15 +124,15 @@ class StageRun:
         return Outcome(version=self._version(), reason=reason, seconds=record.seconds if record else None)
 
     def _version(self) -> str:
-        digests = [found.digest for artefact in self.stage.makes if (found := self._found(artefact))]
+        digests = [found.digest for artefact in self.makes if (found := self._found(artefact))]
         return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def _why_rebuild(self, settings: BaseModel | None) -> str | None:
         config = self.workspace.recorded(settings.model_dump(mode="json")) if settings else {}
-        for artefact in self.stage.makes:
+        for artefact in self.makes:
             found = self._found(artefact)
             inputs = {name: self._digest(name) for name in (found.inputs if found else ())}
-            main = artefact is self.stage.makes[0]
+            main = artefact is self.makes[0]
             wanted = Wanted(config if main else None, inputs, __version__)
             damaged = _damaged(self.workspace, artefact) if found else []
             if reason := why_rebuild(found, wanted, damaged):
@@ -177,6 +185,7 @@ def running(context: OpExecutionContext, stage: Stage) -> Iterator[StageRun]:
     dataset = context.partition_key
     try:
         config = storage.catalog.load(dataset)
-        yield StageRun(context, stage, dataset, config, storage.workspace(dataset), context.resources.listener)
+        parent = parent_of(config, storage)
+        yield StageRun(context, stage, dataset, config, storage.workspace(dataset), parent, context.resources.listener)
     except (UserError, NotImplementedError) as error:
         raise Failure(description=f"{dataset}: {error}", allow_retries=False) from error

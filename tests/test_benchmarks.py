@@ -24,7 +24,19 @@ def test_every_module_can_be_imported():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
-    ["encodings", "estimators", "generation", "gpu", "likelihood", "private_training", "run", "scale", "wishes"],
+    [
+        "encodings",
+        "estimators",
+        "generation",
+        "gpu",
+        "likelihood",
+        "private_training",
+        "related",
+        "run",
+        "scale",
+        "sequences",
+        "wishes",
+    ],
 )
 def test_every_command_says_what_it_does(module: str):
     command = [sys.executable, "-m", f"benchmarks.{module}", "--help"]

@@ -7,10 +7,12 @@ import typer
 
 from synth_engine._version import __version__
 from synth_engine.cli import options as opt
-from synth_engine.cli import row_options as rows
+from synth_engine.cli import stage_options as group
+from synth_engine.cli.expansion import with_options
 from synth_engine.cli.help import Command, Group, no_command
-from synth_engine.cli.running import check_output, run_stages
-from synth_engine.cli.settings import for_analyze, for_generate, for_split, for_train, given
+from synth_engine.cli.running import Work, check_output, from_files, run_both, run_stages
+from synth_engine.cli.stage_options import WORKSPACE
+from synth_engine.cli.whole_runs import check_run, work_of_events, work_of_subjects, work_of_table
 from synth_engine.domain import InputError
 from synth_engine.io import check_target, write_table
 
@@ -24,8 +26,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_WORKSPACE = "engine-ws"
 
 
 @app.callback(invoke_without_command=True)
@@ -41,230 +41,85 @@ def _synth(
 
 
 @app.command(cls=Command)
-def run(  # noqa: PLR0913, PLR0917
-    table: opt.Table,
-    workspace: opt.Workspace = _WORKSPACE,
-    output: opt.Output = None,
-    primary_key: opt.PrimaryKey = None,
-    encoding: opt.Encodings = None,
-    context: opt.Context = None,
-    context_primary_key: opt.ContextPrimaryKey = None,
-    context_key: opt.ContextKey = None,
-    context_encoding: opt.ContextEncodings = None,
-    no_value_protection: opt.Unprotected = False,
-    value_protection_epsilon: opt.Epsilon = None,
-    delta: opt.Delta = None,
-    max_epsilon: opt.MaxEpsilon = None,
-    target_epsilon: opt.TargetEpsilon = None,
-    noise_multiplier: opt.NoiseMultiplier = None,
-    max_grad_norm: opt.MaxGradNorm = None,
-    accountant: opt.Accountant = None,
-    dataset_epsilon: opt.DatasetEpsilon = None,
-    trn_val_split: opt.Share = 0.8,
-    model: opt.Model = None,
-    max_epochs: opt.Epochs = 100,
-    max_training_time: opt.Minutes = 14400,
-    batch_size: opt.TrainBatch = None,
-    no_flexible_generation: opt.FixedOrder = False,
-    model_state_strategy: opt.Strategy = "RESET",
-    sample_size: rows.SampleSize = None,
-    temperature: rows.Temperature = 1,
-    top_p: rows.TopP = 1,
-    rare: rows.RareMethod = "CONSTANT",
-    rebalance: rows.Rebalance = None,
-    impute: rows.Impute = None,
-    fair: rows.Fair = None,
-    sensitive: rows.Sensitive = None,
-    n_partitions: opt.Partitions = 1,
-    device: opt.Device = None,
-    seed: opt.RunSeed = None,
-    debug: opt.Debug = False,
-) -> None:
-    """All five stages: from TABLE to synthetic rows."""
-    if context is not None or context_key is not None:  # before hours of work that end there
-        raise NotImplementedError(
-            "the model of sequences and their context is not available yet, so --context and --context-key can be used "
-            "with synth split, analyze and encode only; leave them out"
-        )
-    privacy = given(
-        value_protection_epsilon=value_protection_epsilon,
-        delta=delta,
-        max_epsilon=max_epsilon,
-        target_epsilon=target_epsilon,
-        noise_multiplier=noise_multiplier,
-        max_grad_norm=max_grad_norm,
-        accountant=accountant,
-        dataset_epsilon=dataset_epsilon,
-    )
-    # A seed would undo the protection by which values it drops, so it does not reach a stage that protects.
-    settings = {
-        "split": for_split(
-            primary_key,
-            encoding,
-            context_primary_key,
-            context_key,
-            context_encoding,
-            n_partitions,
-            trn_val_split,
-            seed,
-        ),
-        "analyze": for_analyze(no_value_protection, seed if no_value_protection else None, privacy),
-        "encode": {},
-        "train": for_train(
-            model=model,
-            max_training_time=max_training_time,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            no_flexible_generation=no_flexible_generation,
-            privacy=privacy,
-            model_state_strategy=model_state_strategy,
-            device=device,
-            random_state=seed,
-        ),
-        "generate": for_generate(
-            sample_size=sample_size,
-            sampling_temperature=temperature,
-            sampling_top_p=top_p,
-            rare_category_replacement_method=rare,
-            device=device,
-            random_state=seed,
-            rebalance=rebalance,
-            impute=impute,
-            fair=fair,
-            sensitive=sensitive,
-        ),
-    }
-    check_output(output, table)
-    run_stages(settings, workspace, table=table, output=output)
+@with_options
+def run(table: opt.Table, options: group.Run, debug: opt.Debug = False) -> None:
+    """All five stages: from TABLE to synthetic rows; with --context, to synthetic subjects and their events."""
+    check_run(table, options)
+    if options.columns.context is None:
+        run_stages(work_of_table(table, options))
+    else:
+        run_both(work_of_subjects(options), work_of_events(table, options))
 
 
 @app.command(cls=Command)
-def split(  # noqa: PLR0913, PLR0917
+@with_options
+def split(
     table: opt.Table,
-    workspace: opt.Workspace = _WORKSPACE,
-    primary_key: opt.PrimaryKey = None,
-    encoding: opt.Encodings = None,
-    context: opt.Context = None,
-    context_primary_key: opt.ContextPrimaryKey = None,
-    context_key: opt.ContextKey = None,
-    context_encoding: opt.ContextEncodings = None,
-    trn_val_split: opt.Share = 0.8,
-    n_partitions: opt.Partitions = 1,
+    workspace: opt.Workspace = WORKSPACE,
+    *,
+    columns: group.Columns,
+    division: group.Division,
     seed: opt.SplitSeed = 0,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 1: read TABLE, and divide its rows, or its subjects, into those to learn from and those to check with."""
-    settings = for_split(
-        primary_key, encoding, context_primary_key, context_key, context_encoding, n_partitions, trn_val_split, seed
-    )
-    run_stages({"split": settings}, workspace, table=table, context=context)
+    tables = {"tgt_data": table, "ctx_data": columns.context}
+    run_stages(Work(workspace, {"split": division.settings(columns, seed)}, {"split": from_files(tables)}))
 
 
 @app.command(cls=Command)
+@with_options
 def analyze(
-    workspace: opt.Workspace = _WORKSPACE,
-    no_value_protection: opt.Unprotected = False,
-    value_protection_epsilon: opt.Epsilon = None,
-    delta: opt.Delta = None,
-    dataset_epsilon: opt.DatasetEpsilon = None,
+    workspace: opt.Workspace = WORKSPACE,
+    *,
+    values: group.Values,
     seed: opt.AnalyzeSeed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 2: gather what may be known of every column."""
-    privacy = given(value_protection_epsilon=value_protection_epsilon, delta=delta, dataset_epsilon=dataset_epsilon)
-    run_stages({"analyze": for_analyze(no_value_protection, seed, privacy)}, workspace)
+    run_stages(Work(workspace, {"analyze": values.settings(seed)}))
 
 
 @app.command(cls=Command)
-def encode(workspace: opt.Workspace = _WORKSPACE, debug: opt.Debug = False) -> None:
+def encode(workspace: opt.Workspace = WORKSPACE, debug: opt.Debug = False) -> None:
     """Stage 3: turn the rows into integer codes."""
-    run_stages({"encode": {}}, workspace)
+    run_stages(Work(workspace, {"encode": {}}))
 
 
 @app.command(cls=Command)
-def train(  # noqa: PLR0913, PLR0917
-    workspace: opt.Workspace = _WORKSPACE,
-    model: opt.Model = None,
-    max_epochs: opt.Epochs = 100,
-    max_training_time: opt.Minutes = 14400,
-    batch_size: opt.TrainBatch = None,
-    gradient_accumulation_steps: opt.Accumulation = None,
-    no_flexible_generation: opt.FixedOrder = False,
-    delta: opt.Delta = None,
-    max_epsilon: opt.MaxEpsilon = None,
-    target_epsilon: opt.TargetEpsilon = None,
-    noise_multiplier: opt.NoiseMultiplier = None,
-    max_grad_norm: opt.MaxGradNorm = None,
-    accountant: opt.Accountant = None,
-    dataset_epsilon: opt.DatasetEpsilon = None,
-    model_state_strategy: opt.Strategy = "RESET",
-    device: opt.Device = None,
+@with_options
+def train(
+    workspace: opt.Workspace = WORKSPACE,
+    *,
+    training: group.Training,
     seed: opt.Seed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 4: train the model, until it no longer gets better."""
-    settings = for_train(
-        model=model,
-        max_training_time=max_training_time,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-        gradient_accumulation_steps=gradient_accumulation_steps,
-        no_flexible_generation=no_flexible_generation,
-        privacy=given(
-            delta=delta,
-            max_epsilon=max_epsilon,
-            target_epsilon=target_epsilon,
-            noise_multiplier=noise_multiplier,
-            max_grad_norm=max_grad_norm,
-            accountant=accountant,
-            dataset_epsilon=dataset_epsilon,
-        ),
-        model_state_strategy=model_state_strategy,
-        device=device,
-        random_state=seed,
-    )
-    run_stages({"train": settings}, workspace)
+    run_stages(Work(workspace, {"train": training.settings(seed)}))
 
 
 @app.command(cls=Command)
-def generate(  # noqa: PLR0913, PLR0917
-    workspace: opt.Workspace = _WORKSPACE,
+@with_options
+def generate(
+    workspace: opt.Workspace = WORKSPACE,
     output: opt.Output = None,
-    sample_size: rows.SampleSize = None,
-    temperature: rows.Temperature = 1,
-    top_p: rows.TopP = 1,
-    rare: rows.RareMethod = "CONSTANT",
-    batch_size: rows.DrawBatch = None,
-    seed_data: rows.SeedData = None,
-    rebalance: rows.Rebalance = None,
-    impute: rows.Impute = None,
-    fair: rows.Fair = None,
-    sensitive: rows.Sensitive = None,
-    device: opt.Device = None,
+    *,
+    rows: group.Rows,
+    given: group.Given,
     seed: opt.Seed = None,
     debug: opt.Debug = False,
 ) -> None:
     """Stage 5: draw synthetic rows. Needs of the workspace nothing but its folder ModelStore."""
-    settings = for_generate(
-        sample_size=sample_size,
-        sampling_temperature=temperature,
-        sampling_top_p=top_p,
-        rare_category_replacement_method=rare,
-        batch_size=batch_size,
-        device=device,
-        random_state=seed,
-        rebalance=rebalance,
-        impute=impute,
-        fair=fair,
-        sensitive=sensitive,
-    )
-    check_output(output, seed_data)
-    run_stages({"generate": settings}, workspace, seed_data=seed_data, output=output)
+    settings = rows.settings(seed, given.batch_size)
+    check_output(output, given.seed_data, given.context)
+    tables = {"ctx_data": given.context, "seed_data": given.seed_data}
+    run_stages(Work(workspace, {"generate": settings}, {"generate": from_files(tables)}, output))
 
 
 @app.command(cls=Command)
 def privacy(
-    workspace: Annotated[str, typer.Argument(help="Folder or URL of a workspace.", metavar="WORKSPACE")] = _WORKSPACE,
+    workspace: Annotated[str, typer.Argument(help="Folder or URL of a workspace.", metavar="WORKSPACE")] = WORKSPACE,
     debug: opt.Debug = False,
 ) -> None:
     """What was spent of people's privacy in a workspace: every event, and what they come to."""

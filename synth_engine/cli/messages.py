@@ -45,6 +45,7 @@ _OPTIONS = {
     "max_training_time": "--max-training-time",
     "batch_size": "--batch-size",
     "gradient_accumulation_steps": "--gradient-accumulation-steps",
+    "max_sequence_window": "--max-sequence-window",
     "model_state_strategy": "--model-state-strategy",
     "sample_size": "--sample-size",
     "sampling_temperature": "--temperature",

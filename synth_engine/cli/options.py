@@ -24,6 +24,14 @@ Output = Annotated[
     str | None,
     typer.Option("--output", "-o", help="Also write the synthetic rows to this .csv or .parquet file.", metavar="FILE"),
 ]
+ContextOutput = Annotated[
+    str | None,
+    typer.Option(
+        help="Also write the synthetic subjects to this .csv or .parquet file.",
+        metavar="FILE",
+        rich_help_panel=_CONTEXT,
+    ),
+]
 Partitions = Annotated[int, typer.Option(help="Files that the rows are spread over.", metavar="NUMBER")]
 Device = Annotated[
     str | None, typer.Option(help="cpu or cuda. [dim]\\[default: a GPU if there is one][/]", metavar="NAME")
@@ -68,7 +76,8 @@ Context = Annotated[
     str | None,
     typer.Option(
         "--context",
-        help="Table of the subjects whose events TABLE holds, such as the customers of orders; a file like TABLE.",
+        help="Table of the subjects whose events TABLE holds, such as the customers of orders; a file like TABLE. "
+        "synth run makes a twin of both, and the synthetic events belong to synthetic subjects.",
         metavar="TABLE",
         rich_help_panel=_CONTEXT,
     ),
@@ -80,7 +89,8 @@ ContextPrimaryKey = Annotated[
 ContextKey = Annotated[
     str | None,
     typer.Option(
-        help="The column of TABLE that says whom a row belongs to. Goes without --context as well.",
+        help="The column of TABLE that says whom a row belongs to. Goes without --context as well: subjects that are "
+        "nothing but a key.",
         metavar="COLUMN",
         rich_help_panel=_CONTEXT,
     ),
@@ -223,6 +233,16 @@ Accumulation = Annotated[
         "--gradient-accumulation-steps",
         help="Batches per step. [dim]\\[default: 1][/]",
         metavar="NUMBER",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        "--max-sequence-window",
+        help="Rows of a subject that are learned at a time, from anywhere in a longer sequence. "
+        "[dim]\\[default: 100][/]",
+        metavar="ROWS",
         rich_help_panel=_TRAINING,
     ),
 ]

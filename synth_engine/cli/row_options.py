@@ -11,8 +11,8 @@ SampleSize = Annotated[
     typer.Option(
         "--sample-size",
         "-n",
-        help="How many. [dim]\\[default: as many as the original][/]",
-        metavar="ROWS",
+        help="How many; of sequences, how many subjects. [dim]\\[default: as many as the original][/]",
+        metavar="NUMBER",
         rich_help_panel=_ROWS,
     ),
 ]
@@ -52,6 +52,16 @@ DrawBatch = Annotated[
     ),
 ]
 
+Subjects = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        help="Table of the subjects whose events are to be made: synthetic ones, unless it is real people's events "
+        "that are wanted. Needed where the model has learned from a context.",
+        metavar="TABLE",
+        rich_help_panel=_ROWS,
+    ),
+]
 SeedData = Annotated[
     str | None,
     typer.Option(

@@ -6,30 +6,11 @@ from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, Split
 
 Settings = dict[str, Any]
 # Any of these asks for differential privacy of training.
-_OF_TRAINING = {"max_epsilon", "target_epsilon", "noise_multiplier", "max_grad_norm"}
+OF_TRAINING = {"max_epsilon", "target_epsilon", "noise_multiplier", "max_grad_norm"}
 
 
-def for_split(
-    primary_key: str | None,
-    encoding: list[str] | None,
-    context_primary_key: str | None,
-    context_key: str | None,
-    context_encoding: list[str] | None,
-    n_partitions: int,
-    trn_val_split: float,
-    seed: int | None,
-) -> Settings:
-    """Arguments of `split`."""
-    settings: Settings = {
-        "tgt_primary_key": primary_key,
-        "ctx_primary_key": context_primary_key,
-        "tgt_context_key": context_key,
-        "tgt_encoding_types": _encodings(encoding or [], "--encoding"),
-        "ctx_encoding_types": _encodings(context_encoding or [], "--context-encoding"),
-        "n_partitions": n_partitions,
-        "trn_val_split": trn_val_split,
-        "random_state": seed,
-    }
+def for_split(**settings: Any) -> Settings:
+    """Arguments of `split`, checked."""
     SplitConfig.of(**settings)
     return settings
 
@@ -39,7 +20,7 @@ def for_analyze(no_value_protection: bool, seed: int | None, privacy: Settings) 
     settings: Settings = {"value_protection": not no_value_protection, "random_state": seed}
     if {"value_protection_epsilon", "dataset_epsilon"} & privacy.keys():
         settings["differential_privacy"] = privacy
-    elif "delta" in privacy and not _OF_TRAINING & privacy.keys():
+    elif "delta" in privacy and not OF_TRAINING & privacy.keys():
         raise InputError(
             "--delta: expected --value-protection-epsilon beside it, found none; add it or leave delta out"
         )
@@ -52,7 +33,7 @@ def for_train(*, no_flexible_generation: bool, device: str | None, privacy: Sett
     from synth_engine.tabular.sizes import check_identifier
 
     settings["enable_flexible_generation"] = not no_flexible_generation
-    if _OF_TRAINING & privacy.keys():
+    if OF_TRAINING & privacy.keys():
         settings["differential_privacy"] = privacy
     TrainConfig.of(**settings)
     check_identifier(settings["model"])
@@ -115,9 +96,10 @@ def _device(device: str | None) -> Settings:
     return {"device": device}
 
 
-def _encodings(items: list[str], option: str) -> dict[str, str]:
+def encodings(items: list[str] | None, option: str) -> dict[str, str]:
+    """Encoding types by column, as an option was given them."""
     found: dict[str, str] = {}
-    for item in items:
+    for item in items or []:
         column, separator, kind = item.rpartition("=")
         if not separator:
             raise InputError(f"{option}: expected COLUMN=TYPE, found {item!r}")

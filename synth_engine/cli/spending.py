@@ -30,6 +30,24 @@ def show_ledger(workspace_dir: str) -> None:
     console.print(ledger_table(entries))
 
 
+def together(workspaces: Sequence[str]) -> str | None:
+    """What people who are in the data of several workspaces have spent altogether; None if nothing is on record."""
+    ledgers = {workspace: Workspace(workspace).ledger.entries() for workspace in workspaces}
+    if not any(ledgers.values()):
+        return None
+    last = [entries[-1] if entries else None for entries in ledgers.values()]
+    epsilon, delta = (
+        _sum([None if entry is None else getattr(entry, f"cumulated_{name}") for entry in last])
+        for name in ("epsilon", "delta")
+    )
+    shown = " and ".join(f"synth privacy {workspace}" for workspace in workspaces)
+    return f"Privacy of whoever is in both: epsilon {_number(epsilon)}, delta {_number(delta)} ({shown})"
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    return None if None in values else sum(value for value in values if value is not None)
+
+
 def ledger_table(entries: Sequence[LedgerEntry]) -> RenderableType:
     """The events, oldest first, and the totals by sequential composition, as the ledger has them."""
     if not entries:

@@ -6,22 +6,21 @@ from functools import cached_property
 from typing import ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.domain import ModelEncodingType, RareCategoryReplacementMethod
 from synth_engine.encodings.base import Codes, Encoding, Entities
-from synth_engine.encodings.calendar import DAY_MS, Integers, from_ms, from_units, to_units, units_per_day, units_per_ms
+from synth_engine.encodings.calendar import DAY_MS, Integers, from_ms, from_units, units_per_day, units_per_ms
+from synth_engine.encodings.date_sequences import Events, added_up, intervals_of, scale_of, steps_of, through
 from synth_engine.encodings.datetime import DatetimeEncoding
 from synth_engine.encodings.meanings import Meanings, Reserved
 from synth_engine.encodings.numeric import null_mask
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
-from synth_engine.encodings.value_counts import Mask, ValueCounts
+from synth_engine.encodings.value_counts import ValueCounts
 from synth_engine.privacy import Budget, ValueProtection
 
 NULL, DATE, INTERVAL = range(3)
 KINDS = 3
-_LIMITS = np.iinfo(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +79,9 @@ class DatetimeRelativeEncoding(Encoding):
         counts = RelativeCounts.of(cls.canonical(values), entities)
         if entities is None:
             return counts
-        events = _Events.of(null_mask(values), entities)
-        units = _units(values)[events.is_present]
-        intervals = pa.array(_intervals(units)[~events.is_first])
+        events = Events.of(null_mask(values), entities)
+        units = steps_of(values)[events.is_present]
+        intervals = pa.array(intervals_of(units)[~events.is_first])
         owners = entities[events.is_present][~events.is_first]
         return replace(counts, intervals=NumericBinnedEncoding.summarise(intervals, owners))
 
@@ -126,11 +125,11 @@ class DatetimeRelativeEncoding(Encoding):
         if self.intervals is None:
             return self.dates.encode(values)
         codes = np.zeros((len(values), len(self.cardinalities)), np.int32)
-        events = _Events.of(null_mask(values), entities)
+        events = Events.of(null_mask(values), entities)
         first, later = np.flatnonzero(events.is_present)[events.is_first], events.later
         codes[first, 0], codes[later, 0] = DATE, INTERVAL
         codes[first, self._date_parts] = self.dates.encode(values.take(pa.array(first)))
-        intervals = _intervals(_units(values)[events.is_present])[~events.is_first]
+        intervals = intervals_of(steps_of(values)[events.is_present])[~events.is_first]
         codes[later, self._interval_parts] = self.intervals.encode(pa.array(intervals))
         return codes
 
@@ -148,21 +147,21 @@ class DatetimeRelativeEncoding(Encoding):
         if self.intervals is None:
             return self.dates.decode(codes, rng)
         is_null = codes[:, 0] == NULL
-        events = _Events.of(is_null, entities)
+        events = Events.of(is_null, entities)
         first = codes[events.is_present][events.is_first][:, self._date_parts]
         later = codes[events.later][:, self._interval_parts]
         for parts in (first, later):  # a code for null that has no place there
             parts[:, 0] = np.maximum(parts[:, 0], 1)
         steps = np.empty(len(events.is_first), np.int64)
-        steps[events.is_first] = _units(self.dates.decode(first, rng))
+        steps[events.is_first] = steps_of(self.dates.decode(first, rng))
         steps[~events.is_first] = self.intervals.decode(later, rng).to_numpy()
         if known is None:
-            reached = _added_up(steps, events.is_first, *self._range)
+            reached = added_up(steps, events.is_first, *self._range)
         else:
             is_known = ~null_mask(known)[events.is_present]
-            reached = _through(_units(known)[events.is_present], is_known, steps, events.is_first, self._range)
+            reached = through(steps_of(known)[events.is_present], is_known, steps, events.is_first, self._range)
         units = np.zeros(len(codes), np.int64)
-        units[events.is_present] = reached * _scale(self.dtype)
+        units[events.is_present] = reached * scale_of(self.dtype)
         return from_units(pa.array(units, mask=is_null), self.dtype)
 
     def never_drawn(self, method: RareCategoryReplacementMethod) -> Mapping[str, list[int]]:
@@ -177,7 +176,7 @@ class DatetimeRelativeEncoding(Encoding):
             return self.dates.meanings()
         kinds = Meanings.unordered([Reserved.NULL, "a date", "an interval"])
         intervals = dict(self.intervals.meanings())
-        unit = DAY_MS * 10**6 * _scale(self.dtype) // units_per_day(self.dtype)
+        unit = DAY_MS * 10**6 * scale_of(self.dtype) // units_per_day(self.dtype)
         return {
             "kind": kinds,
             **self.dates.meanings(),
@@ -189,8 +188,8 @@ class DatetimeRelativeEncoding(Encoding):
         """Parts are ordered, kinds are not."""
         return {**self.dates.ranks(), **({} if self.intervals is None else self.intervals.ranks())}
 
-    def least(self, codes: Codes) -> tuple[Integers, Integers]:
-        """The smallest date, and the smallest interval, that rows with these codes can have, in steps of an interval.
+    def typical(self, codes: Codes) -> tuple[Integers, Integers]:
+        """The date, and the interval, in the middle of those that rows with these codes can have, in steps.
 
         Each of them as if the row was of that kind.
         """
@@ -198,7 +197,9 @@ class DatetimeRelativeEncoding(Encoding):
         date, interval = codes[:, self._date_parts].copy(), codes[:, self._interval_parts].copy()
         for parts in (date, interval):
             parts[:, 0] = np.maximum(parts[:, 0], 1)
-        return _units(self.dates.extent(date)[0]), self.intervals.extent(interval)[0].to_numpy()
+        dates = [steps_of(end) for end in self.dates.extent(date)]
+        intervals = [end.to_numpy() for end in self.intervals.extent(interval)]
+        return tuple(low + (high - low) // 2 for low, high in (dates, intervals))
 
     @property
     def last(self) -> int:
@@ -224,86 +225,5 @@ class DatetimeRelativeEncoding(Encoding):
         """First and last date that may be shown, in steps of an interval."""
         ends = np.array([self.dates.low, self.dates.high])
         within = np.array([0, units_per_ms(self.dtype) - 1 if self.dates.below_ms else 0])
-        low, high = (from_ms(ends, within, self.dtype) // _scale(self.dtype)).tolist()
+        low, high = (from_ms(ends, within, self.dtype) // scale_of(self.dtype)).tolist()
         return low, high
-
-
-@dataclass(frozen=True, eq=False)
-class _Events:
-    """Which rows are there, and which of these are the first of their sequence.
-
-    Args:
-        is_present: Of each row, whether it is not null.
-        is_first: Of each row that is present, whether it begins a sequence.
-    """
-
-    is_present: Mask
-    is_first: Mask
-
-    @classmethod
-    def of(cls, is_null: Mask, entities: Entities | None) -> Self:
-        is_present = ~is_null
-        if entities is None:
-            return cls(is_present, np.ones(int(is_present.sum()), np.bool_))
-        begins = np.ones(len(entities), np.bool_)
-        begins[1:] = entities[1:] != entities[:-1]
-        sequences = np.cumsum(begins)[is_present]
-        is_first = np.ones(len(sequences), np.bool_)
-        is_first[1:] = sequences[1:] != sequences[:-1]
-        return cls(is_present, is_first)
-
-    @property
-    def later(self) -> npt.NDArray[np.int64]:
-        """Indices of the rows that are present and not the first."""
-        return np.flatnonzero(self.is_present)[~self.is_first]
-
-
-def _scale(dtype: pa.DataType) -> int:
-    """Units of the type in the smallest interval: ``date64`` counts milliseconds, but holds whole days."""
-    return DAY_MS if pa.types.is_date64(dtype) else 1
-
-
-def _units(values: pa.Array) -> Integers:
-    units: Integers = to_units(values).fill_null(0).to_numpy() // _scale(values.type)
-    return units
-
-
-def _intervals(units: Integers) -> Integers:
-    """Time since the value before, 0 for the first; what 64 bits cannot hold becomes the nearest that they can."""
-    before = np.concatenate([units[:1], units[:-1]])
-    interval = units - before
-    overflows = (units ^ before) & (units ^ interval) < 0
-    return np.where(overflows, np.where(units < 0, _LIMITS.min, _LIMITS.max), interval)
-
-
-def _through(known: Integers, is_known: Mask, steps: Integers, is_first: Mask, limits: tuple[int, int]) -> Integers:
-    """Sums from each first step and from each known date on; those in front of a known date are not after it."""
-    if len(steps) == 0:
-        return steps
-    rows, begins = np.arange(len(steps)), is_first | is_known
-    start = np.maximum.accumulate(np.where(begins, rows, 0))
-    # A known date may lie beyond what may be shown; what follows it does not go back for that.
-    low = np.where(is_known, np.minimum(known, limits[0]), limits[0])[start]
-    high = np.where(is_known, np.maximum(known, limits[1]), limits[1])[start]
-    sums = _added_up(np.where(is_known, known, steps), begins, low, high)
-    next_known = np.minimum.accumulate(np.where(is_known, rows, len(rows))[::-1])[::-1]
-    sequences = np.append(np.cumsum(is_first), -1)
-    is_before = sequences[next_known] == sequences[:-1]
-    latest = np.append(known, 0)[next_known]
-    is_before &= ~is_known[start] | (known[start] <= latest)
-    return np.where(is_before, np.minimum(sums, latest), sums)
-
-
-def _added_up(steps: Integers, is_first: Mask, low: int | Integers, high: int | Integers) -> Integers:
-    """Sums from each first step on, clipped to a range."""
-    if len(steps) == 0:
-        return steps
-    start = np.maximum.accumulate(np.where(is_first, np.arange(len(steps)), 0))
-    # Sums of all sequences together wrap around, their differences are exact again unless a single one is too long.
-    reached = np.cumsum(steps)
-    sums = steps[start] + (reached - reached[start])
-    rough = np.cumsum(np.where(is_first, 0, steps).astype(np.float64))
-    rough = steps[start] + (rough - rough[start])
-    is_far = np.abs(rough) > 2.0**63 - 2.0**53
-    clipped: Integers = np.clip(np.where(is_far, np.where(rough < 0, low, high), sums), low, high)
-    return clipped

@@ -12,14 +12,19 @@ from synth_engine.nn.embedding import CodeEmbedding
 from synth_engine.nn.heads import BucketedHeads
 from synth_engine.nn.masked import MaskedBlocks
 from synth_engine.nn.orders import precedence
-from synth_engine.nn.taps import Taps
+from synth_engine.nn.pairs import RowTaps
+from synth_engine.nn.taps import Listener, Taps, Vectors, linear
 
 __all__ = [
     "BucketedHeads",
     "CodeEmbedding",
+    "Listener",
     "MaskedBlocks",
+    "RowTaps",
     "Taps",
+    "Vectors",
     "dropout",
+    "linear",
     "precedence",
     "random_bytes",
 ]

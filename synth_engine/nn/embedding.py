@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn.taps import Taps, squared_lengths
+from synth_engine.nn.taps import Listener, products, squared_lengths
 
 N_BASIS = 12
 
@@ -62,19 +63,51 @@ class CodeEmbedding(nn.Module):
             return torch.zeros_like(self.table)
         return (self.rank_weight[self.knots_V2] * self.shares_V2[:, :, None]).sum(1)
 
-    def forward(self, codes: Tensor, taps: Taps | None = None) -> Tensor:
+    def forward(self, codes: Tensor, taps: Listener | None = None) -> Tensor:
         """Embed codes of shape (..., K); with taps (B, K)."""
         places = codes + self.offsets_K
         embedded: Tensor = nn.functional.embedding(places, self.vectors())
         if taps is not None:
-            taps.add(embedded, self._squared_inputs(places), *self.parameters(), record_dim=0)
+            taps.add(embedded, self._inputs(places), *self.parameters(), record_dim=0, begins=True)
         return embedded
 
-    def _squared_inputs(self, places: Tensor) -> Tensor:
-        """A code takes its own vector once, and those of two knots by their shares. No two sub-columns share any."""
+    def _inputs(self, places: Tensor) -> "CodeInputs":
         if not self.has_ranks:
-            return torch.ones_like(places, dtype=self.table.dtype)
-        return (1 + squared_lengths(self.shares_V2))[places]
+            return CodeInputs(places, self.table.dtype)
+        return CodeInputs(places, self.table.dtype, self.knots_V2 % N_BASIS, self.shares_V2)
+
+
+@dataclass(frozen=True, eq=False)
+class CodeInputs:
+    """For taps: a code takes its own vector once, and those of two knots by their shares.
+
+    Args:
+        places_NK: Codes with their offsets, so that no two sub-columns share any.
+        dtype: Of the embedding.
+        knots_V2: The two knots of each code; None where no code has a rank.
+        shares_V2: What it takes of them.
+    """
+
+    places_NK: Tensor
+    dtype: torch.dtype
+    knots_V2: Tensor | None = None
+    shares_V2: Tensor | None = None
+
+    def squared(self) -> Tensor:
+        """Squared lengths (N, K)."""
+        if self.shares_V2 is None:
+            return torch.ones_like(self.places_NK, dtype=self.dtype)
+        return (1 + squared_lengths(self.shares_V2))[self.places_NK]
+
+    def products(self, left_PR: Tensor, right_PT: Tensor) -> Tensor:
+        """Inner products (K, P, R, T) of pairs of rows: 1 for equal codes, and what their ranks share."""
+        places_KN = self.places_NK.t()
+        left, right = places_KN[:, left_PR], places_KN[:, right_PT]
+        is_equal = (left[..., :, None] == right[..., None, :]).to(self.dtype)
+        if self.knots_V2 is None or self.shares_V2 is None:
+            return is_equal
+        hats_VN = self.shares_V2.new_zeros(len(self.shares_V2), N_BASIS).scatter_(1, self.knots_V2, self.shares_V2)
+        return is_equal + products(hats_VN[places_KN], left_PR, right_PT)
 
 
 def triangular_basis(ranks: Tensor) -> tuple[Tensor, Tensor]:

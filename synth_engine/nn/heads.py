@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn.taps import Taps, squared_lengths
+from synth_engine.nn.taps import Listener, Vectors
 
 # A head is padded to the largest of its bucket; a bucket ends where padding would cost more than this factor.
 MAX_PADDING = 1.6
@@ -65,7 +65,7 @@ class BucketedHeads(nn.Module):
             self.register_buffer(f"padding_{b}", self._padding(bucket, width), persistent=False)
 
     def losses(
-        self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Taps | None = None, raised: Raised | None = None
+        self, hidden_KBH: Tensor, codes_BK: Tensor, taps: Listener | None = None, raised: Raised | None = None
     ) -> Tensor:
         """Cross-entropy of every code, in nats."""
         lengths = [len(bucket) for bucket in self.buckets]
@@ -79,7 +79,7 @@ class BucketedHeads(nn.Module):
             bias = self.biases[b] + self.get_buffer(f"padding_{b}")
             logits = torch.baddbmm(bias[:, None], inputs, self.weights[b])
             if taps is not None:
-                taps.add(logits, squared_lengths(inputs) + 1, self.weights[b], self.biases[b])
+                taps.add(logits, Vectors(inputs), self.weights[b], self.biases[b])
             if raised is not None:
                 logits = logits.scatter_add(2, places[b], by[b])
             flat = nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")

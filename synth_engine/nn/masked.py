@@ -1,11 +1,13 @@
 """The first layer of all conditionals, as one matrix product."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn.taps import squared_lengths
+from synth_engine.nn.taps import products, squared_lengths
 
 
 class MaskedBlocks(nn.Module):
@@ -40,10 +42,6 @@ class MaskedBlocks(nn.Module):
         bias = self.bias.reshape(1, 1, n * hidden).expand(groups, 1, n * hidden)
         return torch.baddbmm(bias, flat, masked.reshape(groups, n * dim, n * hidden)).view(groups, rows, n, hidden)
 
-    def squared_inputs(self, embedded: Tensor, sees_GKK: Tensor) -> Tensor:
-        """For taps: squared length (G, R, K) of all that each block sees, its bias counting as 1."""
-        return squared_lengths(embedded) @ sees_GKK.to(embedded.dtype) + 1
-
     def looped(self, embedded: Tensor, sees_GKK: Tensor) -> Tensor:
         """The same, block by block and group by group: slow, and plain to see."""
         groups = []
@@ -55,3 +53,36 @@ class MaskedBlocks(nn.Module):
                 blocks.append(torch.addmm(self.bias[j], flat, self.weight[earlier, :, j].flatten(0, 1)))
             groups.append(torch.stack(blocks, dim=1))
         return torch.stack(groups)
+
+
+@dataclass(frozen=True, eq=False)
+class SeenInputs:
+    """For taps: what each block sees, its bias counting as 1.
+
+    Args:
+        embedded_NKD: Embedded codes of all rows.
+        sees: For consecutive rows their number, and the masks (G, K, K) of equal parts of them. All rows of one record
+            have the same mask, or `products` are meaningless.
+    """
+
+    embedded_NKD: Tensor
+    sees: Sequence[tuple[int, Tensor]]
+
+    def squared(self) -> Tensor:
+        """Squared lengths (K, N)."""
+        parts = []
+        for (_, sees_GKK), rows in zip(self.sees, self.embedded_NKD.split([n for n, _ in self.sees]), strict=True):
+            grouped = rows.unflatten(0, (len(sees_GKK), -1))
+            parts.append((squared_lengths(grouped) @ sees_GKK.to(rows.dtype) + 1).flatten(0, 1))
+        return torch.cat(parts).t()
+
+    def products(self, left_PR: Tensor, right_PT: Tensor) -> Tensor:
+        """Inner products (K, P, R, T) of pairs of rows: those of single codes, added up over those that are seen."""
+        single_KPRT = products(self.embedded_NKD.detach().transpose(0, 1), left_PR, right_PT)
+        masks = torch.cat([sees_GKK for _, sees_GKK in self.sees])
+        rows_per_mask = torch.tensor([n // len(sees_GKK) for n, sees_GKK in self.sees for _ in sees_GKK])
+        mask_N = torch.repeat_interleave(rows_per_mask.to(masks.device))
+        sees_PKK = masks[mask_N[left_PR[:, 0]]].to(single_KPRT.dtype)
+        seen_PKX = sees_PKK.mT @ single_KPRT.flatten(2).transpose(0, 1)
+        seen_KPRT: Tensor = seen_PKX.transpose(0, 1).unflatten(2, single_KPRT.shape[2:])
+        return seen_KPRT + 1

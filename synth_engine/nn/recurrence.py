@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from synth_engine.nn.taps import Listener, linear
+
 
 class LinearRecurrence(nn.Module):
     """``h[t] = a[t] * h[t - 1] + (1 - a[t]) * v[t]``, where ``a`` (0 to 1) and ``v`` follow from the input at t alone.
@@ -30,16 +32,16 @@ class LinearRecurrence(nn.Module):
         horizon = torch.logspace(0, 2.5, units)
         self.bias = nn.Parameter(torch.cat([torch.log(horizon), torch.zeros(units)]))
 
-    def forward(self, inputs_ED: Tensor, is_first_E: Tensor, longest: int) -> Tensor:
+    def forward(self, inputs_ED: Tensor, is_first_E: Tensor, longest: int, taps: Listener | None = None) -> Tensor:
         """States at all places.
 
         Args:
             inputs_ED: Inputs, sequence by sequence.
             is_first_E: Which of them begin a sequence: there the state before is zero.
             longest: No sequence is longer than that.
+            taps: Told of the layer.
         """
-        linear_EU = torch.addmm(self.bias, inputs_ED, self.weight)
-        keep_EU, value_EU = linear_EU.split(self.units, dim=1)
+        keep_EU, value_EU = linear(inputs_ED, self.weight, self.bias, taps).split(self.units, dim=1)
         keep_EU = keep_EU.sigmoid()
         state_EU = (1 - keep_EU) * value_EU
         keep_EU = keep_EU * ~is_first_E[:, None]  # whatever crosses a beginning is multiplied by zero

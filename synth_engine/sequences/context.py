@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import CodeEmbedding, dropout
+from synth_engine.nn import CodeEmbedding, RowTaps, Taps, dropout, linear
 from synth_engine.nn.recurrence import LinearRecurrence
 from synth_engine.sequences.layout import ListLayout
 from synth_engine.tabular.layout import Layout
@@ -113,13 +113,15 @@ class ListEncoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(units))
         self.recurrence = LinearRecurrence(units, units)
 
-    def forward(self, lists: Lists) -> Tensor:
+    def forward(self, lists: Lists, taps: Taps | None = None) -> Tensor:
         """Vectors (B, U)."""
         n_elements, starts, ends = len(lists.codes_MK), lists.offsets[:-1], lists.offsets[1:]
-        features_MU = torch.addmm(self.bias, self.embedding(lists.codes_MK.long()).flatten(1), self.weight).relu()
+        row_taps = None if taps is None else RowTaps(taps, lists.offsets.diff())
+        embedded_MD = self.embedding(lists.codes_MK.long(), row_taps).flatten(1)
+        features_MU = linear(embedded_MD, self.weight, self.bias, row_taps).relu()
         # An empty list begins where the next one does, or behind the last element.
         is_first = torch.zeros(n_elements + 1, dtype=torch.bool, device=starts.device).index_fill(0, starts, True)
-        state_MU = self.recurrence(features_MU, is_first[:-1], self._longest)
+        state_MU = self.recurrence(features_MU, is_first[:-1], self._longest, row_taps)
         last_BU: Tensor = nn.functional.pad(state_MU, (0, 0, 1, 0))[ends]
         return last_BU * (ends > starts)[:, None]
 
@@ -146,11 +148,13 @@ class ContextEncoder(nn.Module):
             self.weight = nn.Parameter(torch.randn(inputs, units) * math.sqrt(1 / inputs))
             self.bias = nn.Parameter(torch.zeros(units))
 
-    def forward(self, context: Context, rate: float = 0.0, noise: Tensor | None = None) -> Tensor:
+    def forward(
+        self, context: Context, rate: float = 0.0, noise: Tensor | None = None, taps: Taps | None = None
+    ) -> Tensor:
         """Vectors (B, U)."""
         assert len(context.lists) == len(self.lists), "the layout has other columns of lists"
         if not self.units:
             return torch.zeros(len(context), 0, device=context.device)
-        flat = [self.embedding(context.codes_SC.long()).flatten(1)] if self._is_flat else []
-        parts = [*flat, *(encoder(each) for encoder, each in zip(self.lists, context.lists, strict=True))]
-        return dropout(torch.addmm(self.bias, torch.cat(parts, 1), self.weight).relu(), rate, noise)
+        flat = [self.embedding(context.codes_SC.long(), taps).flatten(1)] if self._is_flat else []
+        parts = [*flat, *(encoder(each, taps) for encoder, each in zip(self.lists, context.lists, strict=True))]
+        return dropout(linear(torch.cat(parts, 1), self.weight, self.bias, taps).relu(), rate, noise)

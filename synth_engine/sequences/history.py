@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from synth_engine.nn import Listener, linear
 from synth_engine.nn.recurrence import LinearRecurrence
 
 N_LAYERS = 2
@@ -53,22 +54,23 @@ class History(nn.Module):
         )
         self.mixing_biases = nn.ParameterList(nn.Parameter(torch.zeros(units)) for _ in range(N_LAYERS - 1))
 
-    def forward(self, embedded_ED: Tensor, is_first_E: Tensor, longest: int) -> Tensor:
+    def forward(self, embedded_ED: Tensor, is_first_E: Tensor, longest: int, taps: Listener | None = None) -> Tensor:
         """Histories of all events.
 
         Args:
             embedded_ED: Embedded events, sequence by sequence.
             is_first_E: Which of them begin a sequence.
             longest: The most events of a sequence.
+            taps: Told of every layer.
         """
-        inputs_EU = torch.addmm(self.bias, embedded_ED, self.weight).relu()
+        inputs_EU = linear(embedded_ED, self.weight, self.bias, taps).relu()
         known = [inputs_EU]
         for layer, recurrence in enumerate(self.recurrences):
-            state_EU = recurrence(inputs_EU, is_first_E, longest)
+            state_EU = recurrence(inputs_EU, is_first_E, longest, taps)
             known.append(state_EU)
             if layer < len(self.mixing_weights):
                 both = torch.cat([inputs_EU, state_EU], 1)
-                inputs_EU = torch.addmm(self.mixing_biases[layer], both, self.mixing_weights[layer]).relu()
+                inputs_EU = linear(both, self.mixing_weights[layer], self.mixing_biases[layer], taps).relu()
         history = nn.functional.pad(torch.cat(known, 1), (0, 0, 1, 0))[:-1]
         return history * ~is_first_E[:, None]
 

@@ -40,3 +40,8 @@ class SequenceLayout:
     def is_sequential(self) -> bool:
         """Whether subjects may have other numbers of events than one."""
         return bool(self.length.columns)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be drawn of subjects but that they exist."""
+        return not (self.is_sequential or self.events.columns)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import dropout, random_bytes
+from synth_engine.nn import Listener, RowTaps, Taps, dropout, linear, random_bytes
 from synth_engine.sequences.context import ContextEncoder
 from synth_engine.sequences.history import History
 from synth_engine.sequences.layout import SequenceLayout
@@ -17,6 +17,8 @@ from synth_engine.tabular.sizes import Sizes
 
 # Units of the context, of each layer of the history and of the state of an event, for each unit of a block.
 UNITS_PER_HIDDEN = 2
+# Parameters that not only events depend on.
+_OF_SUBJECTS = ("context.", "lengths.")
 
 
 class SequenceNetwork(nn.Module):
@@ -86,27 +88,37 @@ class SequenceNetwork(nn.Module):
     def _n_noise_of_lengths(self) -> int:
         return self.lengths.n_noise if self.layout.is_sequential else 0
 
-    def losses(self, batch: Batch, groups: Sequence[OrderGroup], noise: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, batch: Batch, groups: Sequence[OrderGroup], noise: Sequence[Tensor] = (), taps: Taps | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Negative log-likelihoods, in nats.
 
         Args:
             batch: Subjects and their events.
             groups: The column orders of the events, in the events' order.
             noise: Of `draw_noise`; without it no unit is dropped.
+            taps: Told of every layer, for norms of the subjects' gradients. Then all events of a subject must have the
+                same column order.
 
         Returns:
             That of the number of events of each subject, (B,), and that of each event, (E,).
         """
+        if taps is not None and not self.layout.is_sequential and not batch.events_EK.numel():
+            taps.leave_out(self.parameters())
+            taps = None
         of_context, of_state, drops = self._apart(noise)
         n_lengths = self._n_noise_of_lengths if noise else 0
-        context_BU = self.context(batch.context, self.sizes.dropout, of_context)
-        of_lengths = self._of_lengths(batch, context_BU, drops[:n_lengths])
+        context_BU = self.context(batch.context, self.sizes.dropout, of_context, taps)
+        of_lengths = self._of_lengths(batch, context_BU, drops[:n_lengths], taps)
         if not batch.events_EK.numel():
+            if taps is not None:
+                taps.leave_out(p for name, p in self.named_parameters() if not name.startswith(_OF_SUBJECTS))
             return of_lengths, context_BU.new_zeros(len(batch.events_EK))
-        embedded_EKD = self.events.embedding(batch.events_EK)
-        around = self._around(batch, context_BU, embedded_EKD, of_state)
+        row_taps = None if taps is None else RowTaps(taps, torch.bincount(batch.subject_E, minlength=len(context_BU)))
+        embedded_EKD = self.events.embedding(batch.events_EK, row_taps)
+        around = self._around(batch, context_BU, embedded_EKD, of_state, row_taps)
         of_events_KE = self.events.losses(
-            batch.events_EK, groups, drops[n_lengths:], embedded_BKD=embedded_EKD, around=around
+            batch.events_EK, groups, drops[n_lengths:], row_taps, embedded_BKD=embedded_EKD, around=around
         )
         return of_lengths, of_events_KE.sum(0)
 
@@ -118,20 +130,28 @@ class SequenceNetwork(nn.Module):
             return noise[0], None, noise[1:]
         return noise[0], noise[1], noise[2:]
 
-    def _of_lengths(self, batch: Batch, context_BU: Tensor, noise: Sequence[Tensor]) -> Tensor:
+    def _of_lengths(self, batch: Batch, context_BU: Tensor, noise: Sequence[Tensor], taps: Listener | None) -> Tensor:
         if not self.layout.is_sequential:
             return context_BU.new_zeros(len(context_BU))
         n_columns, device = self.layout.length.n_columns, context_BU.device
         group = OrderGroup(len(context_BU), torch.arange(n_columns, device=device)[None])
-        return self.lengths.losses(batch.length_BL, [group], noise, around=Surroundings(context_BU)).sum(0)
+        return self.lengths.losses(batch.length_BL, [group], noise, taps, around=Surroundings(context_BU)).sum(0)
 
-    def _around(self, batch: Batch, context_BU: Tensor, embedded_EKD: Tensor, noise: Tensor | None) -> Surroundings:
+    def _around(
+        self,
+        batch: Batch,
+        context_BU: Tensor,
+        embedded_EKD: Tensor,
+        noise: Tensor | None,
+        taps: Listener | None,
+    ) -> Surroundings:
         context_EU = context_BU[batch.subject_E]
         if not self.has_history:
             return Surroundings(context_EU)
-        history = self.history(embedded_EKD.flatten(1), batch.is_first_E, self._longest)
+        history = self.history(embedded_EKD.flatten(1), batch.is_first_E, self._longest, taps)
         before_EK = nn.functional.pad(batch.events_EK, (0, 0, 1, 0))[:-1]
-        state = dropout(self.state(context_EU, batch.index_E, batch.total_E, history), self.sizes.dropout, noise)
+        state = self.state(context_EU, batch.index_E, batch.total_E, history, taps)
+        state = dropout(state, self.sizes.dropout, noise)
         return Surroundings(state, before_EK, (~batch.is_first_E).to(state))
 
     def places(self, index_E: Tensor, total_E: Tensor) -> Tensor:
@@ -139,7 +159,14 @@ class SequenceNetwork(nn.Module):
         numbers = index_E, total_E - index_E - 1, total_E
         return torch.cat([hats(each, self.knots_N) for each in numbers], 1)
 
-    def state(self, context_BU: Tensor, index_B: Tensor, total_B: Tensor, history_BU: Tensor) -> Tensor:
+    def state(
+        self,
+        context_BU: Tensor,
+        index_B: Tensor,
+        total_B: Tensor,
+        history_BU: Tensor,
+        taps: Listener | None = None,
+    ) -> Tensor:
         """State (B, U) of events: the context, their places and what went before, mixed."""
         inputs = torch.cat([context_BU, self.places(index_B, total_B), history_BU], 1)
-        return torch.addmm(self.mix_bias, inputs, self.mix_weight).relu()
+        return linear(inputs, self.mix_weight, self.mix_bias, taps).relu()

@@ -86,13 +86,13 @@ def draw_events(
     codes = torch.zeros(int(lengths_S.sum()), len(network.layout.events.cardinalities), dtype=torch.int32)
     if not codes.numel():
         return codes
+    for mask in interventions.masks if interventions else ():
+        if isinstance(mask, Following):
+            mask.follow(codes)
     source, drawing = (
         _source(network.events, interventions, order),
         _Drawing(network, context, lengths_S, batch_size),
     )
-    for mask in source.interventions.masks:
-        if isinstance(mask, Following):
-            mask.follow(codes)
     for step in range(int(lengths_S.max())):
         index = drawing.begin(step)
         generator = torch.Generator().manual_seed(seed_of_step(step))

@@ -43,19 +43,35 @@ class Windows:
         So every event of a sequence is seen equally often.
         """
         subjects = self.subject_W[rows]
-        totals = self.records.lengths[subjects]
         uniforms = torch.rand(len(rows), generator=generator, device=generator.device)
-        start = (uniforms * (totals + self.longest - 1)).long() - self.longest + 1
-        end = (start + self.longest).minimum(totals)
-        is_whole = totals <= self.longest
-        start, end = start.clamp(min=0).masked_fill(is_whole, 0), torch.where(is_whole, totals, end)
-        return self.records.batch(subjects, start, end - start)
+        return self.records.batch(subjects, *window(uniforms, self.records.lengths[subjects], self.longest))
 
     def in_order(self, rows: Tensor) -> Batch:
         """Windows one after the other."""
         subjects = self.subject_W[rows]
         start = self.number_W[rows] * self.longest
         return self.records.batch(subjects, start, (self.records.lengths[subjects] - start).clamp(max=self.longest))
+
+
+def window(uniforms: Tensor, totals: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+    """Where a window begins, and how many events it holds.
+
+    Every event of a longer sequence is in it with the same probability, ``longest / (total + longest - 1)``: it may
+    begin before the first event, and end after the last one.
+
+    Args:
+        uniforms: What decides, 0 to below 1.
+        totals: Number of events of each sequence.
+        longest: The most events of a window.
+
+    >>> [each.tolist() for each in window(torch.tensor([0.0, 0.5, 0.99, 0.5]), torch.tensor([4, 4, 4, 2]), 3)]
+    [[0, 1, 3, 0], [1, 3, 1, 2]]
+    """
+    start = (uniforms * (totals + longest - 1)).long() - longest + 1
+    end = (start + longest).minimum(totals)
+    is_whole = totals <= longest
+    start, end = start.clamp(min=0).masked_fill(is_whole, 0), torch.where(is_whole, totals, end)
+    return start, end - start
 
 
 class SequenceTask:

@@ -7,12 +7,14 @@ from synth_engine.stages.analyze import analyze
 from synth_engine.stages.encode import encode
 from synth_engine.stages.generate import generate
 from synth_engine.stages.generating.generation import GenerationPlan
+from synth_engine.stages.relations import Subjects
 from synth_engine.stages.shards import draw_shards, finish_generation, plan_generation
 from synth_engine.stages.split import split
 from synth_engine.stages.train import train
 
 __all__ = [
     "GenerationPlan",
+    "Subjects",
     "analyze",
     "draw_shards",
     "encode",

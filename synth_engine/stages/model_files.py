@@ -85,6 +85,11 @@ class Described:
         """Whether rows belong to subjects, so that these are what is learned from and drawn."""
         return self.target.keys.context_key is not None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to learn: no column but keys, and no numbers of events."""
+        return sequence_layout_of(self).is_empty if self.has_subjects else not self.target.columns
+
 
 def layout_of(statistics: TableStatistics) -> Layout:
     """The layout of the code matrix that the statistics imply."""
@@ -142,6 +147,9 @@ def load_sequence_network(
         window: The most events of a subject that `losses` is given at once; None is that of training.
     """
     layout = sequence_layout_of(described)
+    if layout.is_empty:
+        configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
+        return SequenceNetwork(layout, configs.sizes, configs.window)
     network = _loaded(model, device, lambda configs: SequenceNetwork(layout, configs.sizes, window or configs.window))
     assert isinstance(network, SequenceNetwork)
     return network

@@ -17,7 +17,7 @@ from synth_engine.domain import (
     SplitConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.encodings import detect
+from synth_engine.encodings import detect, fitter
 from synth_engine.stages.division import Division
 from synth_engine.stages.list_arrays import is_list
 from synth_engine.stages.lists import fitter_of
@@ -176,12 +176,12 @@ def resolve_encoding_types(
         if key in asked:
             what = kind.replace("_", " ")
             raise InputError(f"{table}_encoding_types: {key!r} is the {what}, which is not modelled; leave it out")
-    types = {}
+    types, are_events = {}, keys.get("context_key") is not None
     for field in schema:
         if field.name in keys.values():
             continue
         try:
-            types[field.name] = _resolve(field.type, asked.get(field.name, ModelEncodingType.AUTO))
+            types[field.name] = _resolve(field.type, asked.get(field.name, ModelEncodingType.AUTO), are_events)
         except InputError as error:
             raise InputError(f"{table}_data: column {field.name!r}: {error}") from None
         except NotImplementedError as error:
@@ -189,7 +189,9 @@ def resolve_encoding_types(
     return types
 
 
-def _resolve(dtype: pa.DataType, asked: ModelEncodingType) -> ModelEncodingType:
+def _resolve(dtype: pa.DataType, asked: ModelEncodingType, are_events: bool) -> ModelEncodingType:
+    if are_events and asked == ModelEncodingType.AUTO and fitter(ModelEncodingType.AUTO).accepts(dtype):
+        return asked  # only the values tell whether dates are in order
     if asked == ModelEncodingType.AUTO:
         try:
             return detect(dtype.value_type if is_list(dtype) else dtype)

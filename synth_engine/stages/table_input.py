@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
 from synth_engine.stages.layouts import plain_table, plain_type
-from synth_engine.stages.list_arrays import elements_of, is_list, with_elements
-from synth_engine.stages.table_schema import as_dictionary, shareable
+from synth_engine.stages.list_arrays import elements_of, is_list
+from synth_engine.stages.table_schema import as_dictionary, as_type, shareable
 
 TableLike: TypeAlias = pd.DataFrame | pa.Table
 
@@ -62,9 +62,8 @@ def fitted(values: pa.Array, field: pa.Field, argument: str, *, same_kind: bool 
     """
     if values.type == field.type:
         return values
-    if is_list(field.type) and is_list(values.type):
-        elements = fitted(elements_of(values), field.with_type(field.type.value_type), argument, same_kind=same_kind)
-        return with_elements(values, elements)
+    if is_list(field.type):
+        return _fitted_lists(values, field, argument)
     plain = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
     wanted = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     try:
@@ -73,10 +72,23 @@ def fitted(values: pa.Array, field: pa.Field, argument: str, *, same_kind: bool 
         found = plain.cast(wanted)
         return found if wanted == field.type else as_dictionary(found, field.type)
     except (pa.ArrowException, NotImplementedError):
-        raise InputError(
-            f"{argument}: column {field.name!r} holds {values.type} values that do not fit its type in the original "
-            f"table, {field.type}; convert them first"
-        ) from None
+        raise _unfit(values, field, argument) from None
+
+
+def _fitted_lists(values: pa.Array, field: pa.Field, argument: str) -> pa.Array:
+    try:
+        if not is_list(values.type):
+            raise pa.ArrowInvalid("no lists")
+        return as_type(values, field.type)
+    except (pa.ArrowException, NotImplementedError):
+        raise _unfit(values, field, argument) from None
+
+
+def _unfit(values: pa.Array, field: pa.Field, argument: str) -> InputError:
+    return InputError(
+        f"{argument}: column {field.name!r} holds {values.type} values that do not fit its type in the original "
+        f"table, {field.type}; convert them first"
+    )
 
 
 def _kind(dtype: pa.DataType) -> str:

@@ -14,21 +14,22 @@ from torch import Tensor
 Counts = npt.NDArray[np.float64]
 
 
-def count_codes(codes_NK: Tensor, cardinalities: Sequence[int]) -> list[Tensor]:
-    """Number of rows with each code, for every sub-column.
+def count_codes(codes_NK: Tensor, cardinalities: Sequence[int], weights_N: Tensor | None = None) -> list[Tensor]:
+    """Number of rows with each code, for every sub-column; or with weights their sum.
 
     >>> [counts.tolist() for counts in count_codes(torch.tensor([[0, 1], [0, 0], [1, 1]]), [2, 3])]
     [[2, 1], [1, 2, 0]]
     """
-    return [torch.bincount(codes_NK[:, k], minlength=size) for k, size in enumerate(cardinalities)]
+    return [torch.bincount(codes_NK[:, k], weights_N, minlength=size) for k, size in enumerate(cardinalities)]
 
 
 def release_counts(counts: Sequence[Tensor], noise_multiplier: float, rng: np.random.Generator) -> list[Tensor]:
     """Counts with Gaussian noise, made consistent.
 
-    Guarantees: a Gaussian mechanism with this noise multiplier, all sub-columns together. Proof: a row adds 1 to one
-    count of each of the K sub-columns, so it moves the vector of all counts by ``sqrt(K)``, and the noise on each count
-    has the standard deviation ``noise_multiplier * sqrt(K)``. What follows looks at noisy counts alone.
+    Guarantees: a Gaussian mechanism with this noise multiplier, all sub-columns together. Proof: a record adds 1 at
+    most to the counts of each of the K sub-columns, so it moves the vector of all counts by ``sqrt(K)`` at most, and
+    the noise on each count has the standard deviation ``noise_multiplier * sqrt(K)``. What follows looks at noisy
+    counts alone.
 
     If counts that noise took below zero were just cut off, every rare code would gain. All sub-columns are of the same
     rows: so their noisy totals are averaged, and the counts of each are moved to the nearest ones that are not negative

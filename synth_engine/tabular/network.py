@@ -14,15 +14,16 @@ from torch import Tensor, nn
 from synth_engine.nn import (
     BucketedHeads,
     CodeEmbedding,
+    Listener,
     MaskedBlocks,
-    Taps,
+    Vectors,
     dropout,
     precedence,
     random_bytes,
 )
 from synth_engine.nn.heads import Raised
+from synth_engine.nn.masked import SeenInputs
 from synth_engine.nn.neighbours import N_NEIGHBOURS, Neighbours
-from synth_engine.nn.taps import squared_lengths
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.sizes import Sizes
 
@@ -107,7 +108,7 @@ class TabularNetwork(nn.Module):
         codes_BK: Tensor,
         groups: Sequence[OrderGroup],
         noise: Sequence[Tensor] = (),
-        taps: Taps | None = None,
+        taps: Listener | None = None,
         *,
         embedded_BKD: Tensor | None = None,
         around: Surroundings | None = None,
@@ -132,29 +133,33 @@ class TabularNetwork(nn.Module):
             sees = precedence(order_GC, self.column_of_K).index_select(2, self.heads.order_K)
             grouped = rows.unflatten(0, (len(order_GC), -1))
             parts.append(self.blocks(grouped, sees).flatten(0, 1))
-            if taps is not None:
-                seen.append(self.blocks.squared_inputs(grouped, sees).flatten(0, 1))
+            seen.append((len(rows), sees))
         # A clone, as it is changed in place: `contiguous` would make it a view where there is one row.
         first_KBH = torch.cat(parts).transpose(0, 1).clone(memory_format=torch.contiguous_format)
         if taps is not None:
-            taps.add(first_KBH, torch.cat(seen).t(), *self.blocks.parameters())
+            taps.add(first_KBH, SeenInputs(embedded_BKD, seen), *self.blocks.parameters())
         if around is not None and self.has_state:
-            first_KBH += self.of_state(around.state_BS).transpose(0, 1)
+            first_KBH += self.of_state(around.state_BS, taps).transpose(0, 1)
         hidden_KBH = self._refine(first_KBH, noise, taps)
-        return self.heads.losses(hidden_KBH, codes_BK, taps, self._raised(hidden_KBH, around))
+        return self.heads.losses(hidden_KBH, codes_BK, taps, self._raised(hidden_KBH, around, taps))
 
-    def of_state(self, state_BS: Tensor) -> Tensor:
+    def of_state(self, state_BS: Tensor, taps: Listener | None = None) -> Tensor:
         """What the state adds to the first layer: (B, K, H), in head order."""
         if not self.has_state:
             return state_BS.new_zeros(len(state_BS), len(self.heads.order), self.sizes.hidden)
-        added: Tensor = (state_BS @ self.state_weight).unflatten(1, (-1, self.sizes.hidden))
+        added_BX = state_BS @ self.state_weight
+        if taps is not None:
+            taps.add(added_BX, Vectors(state_BS, has_bias=False), self.state_weight)
+        added: Tensor = added_BX.unflatten(1, (-1, self.sizes.hidden))
         return added
 
-    def _raised(self, hidden_KBH: Tensor, around: Surroundings | None) -> Raised | None:
+    def _raised(self, hidden_KBH: Tensor, around: Surroundings | None, taps: Listener | None) -> Raised | None:
         if around is None or around.before_BK is None or around.has_before_B is None:
             return None
         codes_BKN, is_there_BKN = self.neighbours(around.before_BK)
         by_KBN = torch.baddbmm(self.repeat_bias, hidden_KBH, self.repeat_weight)
+        if taps is not None:
+            taps.add(by_KBN, Vectors(hidden_KBH), self.repeat_weight, self.repeat_bias)
         is_there_KBN = is_there_BKN.transpose(0, 1).index_select(0, self.heads.order_K)
         return Raised(codes_BKN, by_KBN * is_there_KBN * around.has_before_B[:, None])
 
@@ -180,12 +185,12 @@ class TabularNetwork(nn.Module):
             logits.scatter_add_(1, codes_BN, by_BN * is_there_BN)
         return logits
 
-    def _refine(self, first_KBH: Tensor, noise: Sequence[Tensor], taps: Taps | None) -> Tensor:
+    def _refine(self, first_KBH: Tensor, noise: Sequence[Tensor], taps: Listener | None) -> Tensor:
         drawn: Sequence[Tensor | None] = noise or [None] * (1 + self.sizes.n_residual)
         hidden = dropout(first_KBH.relu_(), self.sizes.dropout, drawn[0])
         for weight, bias, drops in zip(self.residual_weights, self.residual_biases, drawn[1:], strict=True):
             layer = torch.baddbmm(bias, hidden, weight)
             if taps is not None:
-                taps.add(layer, squared_lengths(hidden) + 1, weight, bias)
+                taps.add(layer, Vectors(hidden), weight, bias)
             hidden = hidden + dropout(layer.relu_(), self.sizes.dropout, drops)
         return hidden

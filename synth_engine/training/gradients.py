@@ -61,7 +61,8 @@ class EagerGradients:
     def add(self, drawn: Drawn, total: int) -> Tensor:
         """By a backward pass."""
         loss = self._losses.losses(self._network, drawn).sum() / total
-        loss.backward()
+        if loss.requires_grad:  # not where there is nothing to learn from, as of subjects without events
+            loss.backward()
         return loss.detach()
 
 

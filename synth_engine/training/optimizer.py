@@ -38,6 +38,8 @@ class AdamW:
     def step(self, rate: float, weight_decay: float) -> None:
         """Update the parameters by their gradients, and forget these."""
         moved = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+        if not moved:
+            return
 
         def of_moved(tensors: list[Tensor]) -> list[Tensor]:
             return [tensors[i] for i in moved]

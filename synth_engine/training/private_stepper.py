@@ -97,7 +97,8 @@ class PrivateStepper:
         norms = taps.squared_norms(losses).sqrt()
         self._check_covered(taps)
         shares = self._max_grad_norm / (norms * (1 + _ROUNDING)).clamp(min=self._max_grad_norm)
-        losses.backward(shares)
+        if losses.requires_grad:  # they may follow from nothing that is learned
+            losses.backward(shares)
 
     def _add_noise(self, step: int, gradients: Sequence[Tensor]) -> None:
         deviation = self._noise_multiplier * self._max_grad_norm

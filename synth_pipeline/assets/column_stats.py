@@ -10,6 +10,7 @@ from synth_engine.stages import analyze
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ANALYZE, ASSET, SHAREABLE, after, waiting_for
+from synth_pipeline.sequences import released_lengths
 from synth_pipeline.stages import RESOURCES, running
 
 _COLUMNS = TypeAdapter(dict[str, AnyEncoding])
@@ -22,12 +23,18 @@ def analyze_columns(context: OpExecutionContext) -> MaterializeResult[Any]:
         outcome = run.ensure(analyze, run.config.analyze)
         protected = run.config.analyze.value_protection
         shown = metadata.column_stats(read_encodings(run.workspace), protected)
-        return run.result(outcome, shown | metadata.value_privacy(run.config))
+        lengths = released_lengths(_statistics(run.workspace), run.config)
+        return run.result(outcome, shown | lengths | metadata.value_privacy(run.config))
 
 
 def read_encodings(workspace: Workspace) -> dict[str, Encoding]:
     """The fitted encodings of a workspace, by column."""
-    return dict(_COLUMNS.validate_python(workspace.read(Artefact.TGT_STATS).json("stats.json")["columns"]))
+    return dict(_COLUMNS.validate_python(_statistics(workspace)["columns"]))
+
+
+def _statistics(workspace: Workspace) -> dict[str, Any]:
+    statistics: dict[str, Any] = workspace.read(Artefact.TGT_STATS).json("stats.json")
+    return statistics
 
 
 @graph_asset(**ASSET, ins=after("original_data"), kinds={"json"}, tags=SHAREABLE)

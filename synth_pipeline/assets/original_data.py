@@ -11,36 +11,42 @@ from synth_engine.stages import split
 from synth_engine.workspace import Artefact
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ASSET, SENSITIVE, SPLIT
+from synth_pipeline.sequences import original_sequences
 from synth_pipeline.sources import Fingerprint, fingerprint
 from synth_pipeline.stages import RESOURCES, StageRun, running
 
 
 @op(out=Out(Nothing), required_resource_keys=RESOURCES)
 def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
-    """Read the dataset's source and split it, unless its content and the settings are those of last time."""
+    """Read the dataset's source, and its context's, and split; unless contents and settings are those of last time."""
     with running(context, SPLIT) as run:
-        source, because = _look_at_source(run)
-        settings = run.config.split_settings
-        # The source is read inside: a run that has nothing to do reads it once, for its hash.
-        outcome = run.ensure(partial(_split, run.config.source), settings, because=because, source=source)
+        sources, because = _look_at_sources(run)
+        settings = run.config.split_settings(run.parent.config if run.parent else None)
+        # Sources are read inside: a run that has nothing to do reads them once, for their hashes.
+        outcome = run.ensure(partial(_split, run), settings, because=because, remember=sources)
         manifest = run.workspace.manifest(Artefact.TGT_DATA)
         schema = run.workspace.read(Artefact.TGT_META).bytes("schema.arrow")
         arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
-        return run.result(outcome, metadata.original_data(manifest, arrow_schema, run.config.source, source))
+        shown = metadata.original_data(manifest, arrow_schema, run.config.source, sources["source"])
+        return run.result(outcome, shown | original_sequences(run.workspace, run.config))
 
 
-def _look_at_source(run: StageRun) -> tuple[Fingerprint, str | None]:
-    """Fingerprint of the source, and why it asks for a new split, if it does."""
+def _look_at_sources(run: StageRun) -> tuple[dict[str, Fingerprint], str | None]:
+    """Fingerprints of what the split reads, as its record names them, and why they ask for a new one, if they do."""
+    urls = {"source": run.config.source} | ({"source_of_context": run.parent.config.source} if run.parent else {})
     record = run.record()
-    known = record.source if record else None
-    found = fingerprint(run.config.source, known.salt if known else None)
-    if known is None:
-        return found, "the source was not seen before"
-    return found, None if found == known else "the source changed"
+    found, reasons = {}, []
+    for name, url in urls.items():
+        known: Fingerprint | None = getattr(record, name, None)
+        found[name] = fingerprint(url, known.salt if known else None)
+        if found[name] != known:
+            told = f"the {name.replace('_', ' ')}"
+            reasons.append(f"{told} changed" if known else f"{told} was not seen before")
+    return found, reasons[0] if reasons else None
 
 
-def _split(source: str, **parameters: Any) -> None:
-    split(read_table(source), **parameters)
+def _split(run: StageRun, **parameters: Any) -> None:
+    split(read_table(run.config.source), ctx_data=run.parent.original() if run.parent else None, **parameters)
 
 
 @graph_asset(**ASSET, kinds={"parquet"}, tags=SENSITIVE)

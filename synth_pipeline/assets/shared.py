@@ -20,8 +20,8 @@ ASSET: dict[str, Any] = {
 }
 """Arguments of every asset."""
 
-SPLIT = Stage("split", "original_data", (Artefact.TGT_DATA, Artefact.TGT_META))
-ANALYZE = Stage("analyze", "column_stats", (Artefact.TGT_STATS,))
+SPLIT = Stage("split", "original_data", (Artefact.TGT_DATA, Artefact.TGT_META), (Artefact.CTX_DATA, Artefact.CTX_META))
+ANALYZE = Stage("analyze", "column_stats", (Artefact.TGT_STATS,), (Artefact.CTX_STATS,))
 ENCODE = Stage("encode", "encoded_data", (Artefact.ENCODED_DATA,))
 TRAIN = Stage("train", "model_store", (Artefact.MODEL_DATA,))
 GENERATE = Stage("generate", "synthetic_data", (Artefact.SYNTHETIC_DATA,))

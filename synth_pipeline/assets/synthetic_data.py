@@ -1,5 +1,6 @@
 """synthetic_data: new rows drawn from the model, and figures on how like the original they are."""
 
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -10,15 +11,31 @@ from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ASSET, GENERATE, SHAREABLE, after, waiting_for
 from synth_pipeline.fidelity import MAX_ROWS, Fidelity, measure_fidelity
+from synth_pipeline.parents import Parent
 from synth_pipeline.records import write_record
+from synth_pipeline.sequences import synthetic_sequences
 from synth_pipeline.stages import RESOURCES, Outcome, StageRun, running
 
 
 @op(ins=waiting_for("model_store"), out=Out(dict), required_resource_keys=RESOURCES)
 def generate_rows(context: OpExecutionContext) -> dict[str, Any]:
-    """Generate, unless model and settings are those of last time."""
+    """Generate, unless model, settings and the twin of the context are those of last time."""
     with running(context, GENERATE) as run:
-        return run.ensure(generate, run.config.generate).model_dump()
+        if run.parent is None:
+            return run.ensure(generate, run.config.generate).model_dump()
+        twin = run.parent.twin_digest()  # before the twin itself is read: one that comes in between is noticed later
+        known = run.record()
+        told = "changed" if known and known.twin_of_context else "was not seen before"
+        changed = known is None or known.twin_of_context != twin
+        because = f"the synthetic data of {run.parent.name!r} {told}" if changed else None
+        verb = partial(_generate_for, run.parent)
+        outcome = run.ensure(verb, run.config.generate, because=because, remember={"twin_of_context": twin})
+        return outcome.model_dump()
+
+
+def _generate_for(parent: Parent, **parameters: Any) -> None:
+    """Events of synthetic subjects: keys refer to these, and no original subject is looked at."""
+    generate(ctx_data=parent.twin(), **parameters)
 
 
 @op(
@@ -34,7 +51,17 @@ def measure_quality(context: OpExecutionContext, generated: dict[str, Any]) -> M
         preview = reader.table(reader.parts()[0]).slice(0, metadata.N_PREVIEW_ROWS)
         folder = run.workspace.folder(Artefact.SYNTHETIC_DATA)
         shown = metadata.synthetic_data(reader.rows(), preview, folder, outcome.seconds, _figures(run))
-        return run.result(outcome, shown | metadata.privacy(run.config, run.workspace.manifest(Artefact.MODEL_DATA)))
+        shown |= synthetic_sequences(run.workspace, run.config, run.parent) | _privacy(run)
+        return run.result(outcome, shown)
+
+
+def _privacy(run: StageRun) -> metadata.Metadata:
+    """How people are protected; where subjects are another dataset's, also in what is known of that."""
+    shown = metadata.privacy(run.config, run.workspace.manifest(Artefact.MODEL_DATA))
+    if run.parent is None or not run.parent.workspace.has(Artefact.MODEL_DATA):
+        return shown
+    beside = metadata.privacy(run.parent.config, run.parent.workspace.manifest(Artefact.MODEL_DATA))
+    return shown | {"differential_privacy_of_context": beside["differential_privacy"]}
 
 
 def _figures(run: StageRun) -> Fidelity | None:
@@ -43,7 +70,7 @@ def _figures(run: StageRun) -> Fidelity | None:
         return record.fidelity
     training, validation = (_rows(run.workspace, Artefact.TGT_DATA, role) for role in ("trn", "val"))
     synthetic = _rows(run.workspace, Artefact.SYNTHETIC_DATA, None)
-    keys = [run.config.primary_key] if run.config.primary_key else []
+    keys = [key for key in (run.config.primary_key, run.config.context_key) if key]
     figures = measure_fidelity(synthetic, training, validation, keys=keys)
     if record is not None:
         write_record(run.workspace, run.stage.asset, record.model_copy(update={"fidelity": figures}))

@@ -40,7 +40,7 @@ def test_options_are_in_groups_with_their_defaults(synth):
 def test_every_option_of_a_stage_is_one_of_run_as_well(synth):
     options = {command: set(re.findall(r"--[a-z][a-z-]+", synth(command, "--help").out)) for command in COMMANDS}
     of_stages = set().union(*(options[stage] for stage in COMMANDS[1:-1]))
-    assert of_stages - options["run"] == {"--gradient-accumulation-steps", "--seed-data"}
+    assert of_stages - options["run"] == {"--seed-data"}
 
 
 def test_version(synth):

@@ -33,7 +33,7 @@ def test_a_section_keeps_the_seed_unless_it_names_one(catalog):
 
 def test_key_and_encodings_become_settings_of_split(catalog):
     write(catalog, "source: x.csv\nprimary_key: id\nencoding_types: {age: TABULAR_NUMERIC_DIGIT}\n")
-    settings = catalog.load("shop").split_settings
+    settings = catalog.load("shop").split_settings()
     assert settings.tgt_primary_key == "id"
     assert settings.tgt_encoding_types == {"age": ModelEncodingType.TABULAR_NUMERIC_DIGIT}
 

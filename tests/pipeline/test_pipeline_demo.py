@@ -27,20 +27,41 @@ def settings(home, name):
 
 
 def write_settings(home, name, **content):
-    settings(home, name).parent.mkdir(parents=True)
+    settings(home, name).parent.mkdir(parents=True, exist_ok=True)
     settings(home, name).write_text(yaml.safe_dump(content))
 
 
-def test_the_demo_table(home, capsys):
-    write_settings(home, "customers", source="x", train={"max_epochs": 1, "model": "MOSTLY_AI/Small"})
+def test_the_demo_shop(home, capsys):
+    for name in ("customers", "orders"):
+        write_settings(home, name, source="x", train={"max_epochs": 1, "model": "MOSTLY_AI/Small"})
     assert demo.main(["--rows", "200"]) == 0
     said = capsys.readouterr().out
-    for part in ("160 training and 40 validation rows", "200 synthetic rows", "accuracy, pairs of columns", "make ui"):
+    for part in (
+        "160 training and 40 validation rows",
+        "200 synthetic rows",
+        "rows of 200 subjects",
+        "all refer to synthetic customers",
+        "One of the synthetic customers, and the orders",
+        "ordered_at",
+        "accuracy, pairs of columns",
+        "make ui",
+    ):
         assert part in said
+    summary = said[said.index("One of the synthetic") : said.index("Where to look")]
+    assert max(map(len, summary.splitlines())) <= 80
     assert yaml.safe_load(settings(home, "customers").read_text())["train"]["max_epochs"] == 1
+    orders = yaml.safe_load(settings(home, "orders").read_text())
+    assert (orders["train"]["max_epochs"], orders["context"]) == (1, "customers")
     assert demo.main(["--rows", "200"]) == 0
     said = capsys.readouterr().out
-    assert said.count("unchanged") == 5
+    assert said.count("unchanged") == 10
+
+
+def test_a_shop_without_customers(home, capsys):
+    assert demo.main(["--rows", "0"]) == 0
+    said = capsys.readouterr().out
+    assert said.count(" 0 synthetic rows") == 2
+    assert "Where to look" in said
 
 
 def test_a_table_of_ones_own(home, tmp_path, capsys):

@@ -167,8 +167,8 @@ def test_the_engine_says_what_is_wrong_with_the_table(pipeline, failure):
 def test_what_is_not_available_is_said(pipeline, failure):
     (pipeline.root / "sources").mkdir()
     pd.DataFrame({"customer_id": range(30), "x": range(30)}).to_parquet(pipeline.source)
-    pipeline.configure(train={"max_sequence_window": 5})
-    assert "max_sequence_window is not available yet" in failure(pipeline.run())
+    pipeline.configure(split={"model_type": "LANGUAGE"})
+    assert "model_type is not available yet" in failure(pipeline.run())
 
 
 def test_a_missing_source_is_named(pipeline, failure):

@@ -23,10 +23,12 @@ START = np.datetime64("2020-01-01")
 START_DAYS = 366  # from which each first date is drawn, all equally likely
 
 Values = npt.NDArray[np.int64]
+Law = npt.NDArray[np.float64]  # probabilities of 0, 1, 2, ...
 
 
-def _normalised(weights: list[float]) -> npt.NDArray[np.float64]:
-    return np.array(weights) / sum(weights)
+def _normalised(weights: Iterable[float]) -> Law:
+    law = np.array(list(weights), float)
+    return law / law.sum()
 
 
 KINDS = {"calm": 0.4, "wild": 0.3, "regular": 0.3}
@@ -122,14 +124,19 @@ def make_process(n_subjects: int, seed: int) -> Sample:
     return Sample(subjects, _interleaved(events, owners, rng))
 
 
-def distances(sample: Sample) -> dict[str, Distance]:
+def given_some(law: Law) -> Law:
+    """The law of a number of events, of those who have any."""
+    return _normalised([0, *law[1:]])
+
+
+def distances(sample: Sample, lengths: Mapping[str, Law] = LENGTHS) -> dict[str, Distance]:
     """How far each law of a sample is from that of the process, given the attributes of its subjects."""
     subjects, events = sample.subjects, _ordered(sample)
     later = events[events["number"] > 0]
     first = events[events["number"] == 0]
-    lengths = subjects.assign(length=subjects["id"].map(events["owner"].value_counts()).fillna(0).astype(int))
+    counted = subjects.assign(length=subjects["id"].map(events["owner"].value_counts()).fillna(0).astype(int))
     return {
-        "lengths": _distance(lengths, "length", {(kind,): law for kind, law in LENGTHS.items()}, ["kind"]),
+        "lengths": _distance(counted, "length", {(kind,): law for kind, law in lengths.items()}, ["kind"]),
         "first states": _distance(first, "place", {(kind,): law for kind, law in FIRST_STATES.items()}, ["kind"]),
         "transitions": _distance(
             later,
@@ -182,9 +189,7 @@ def by_chance(n_drawn: int, n_laws: int, n_outcomes: int) -> float:
     return min(1.0, math.sqrt((n_laws * n_outcomes * math.log(2) + math.log(N_FIGURES / FAILURE)) / (2 * n_drawn)))
 
 
-def _distance(
-    table: pd.DataFrame, column: str, laws: Mapping[tuple[object, ...], npt.NDArray[np.float64]], by: list[str]
-) -> Distance:
+def _distance(table: pd.DataFrame, column: str, laws: Mapping[tuple[object, ...], Law], by: list[str]) -> Distance:
     """Distance of a column of outcomes 0, 1, 2, ... from the law of its group; other outcomes are far from any law."""
     total = 0.0
     for name, outcomes in table.groupby(by)[column]:
@@ -218,9 +223,7 @@ def _places(values: pd.Series, names: Iterable[str]) -> pd.Series:
     return values.astype(object).map({name: place for place, name in enumerate(names)}).fillna(-1).astype(int)
 
 
-def _drawn(
-    laws: Mapping[str, npt.NDArray[np.float64]], kinds: npt.NDArray[np.object_], rng: np.random.Generator
-) -> Values:
+def _drawn(laws: Mapping[str, Law], kinds: npt.NDArray[np.object_], rng: np.random.Generator) -> Values:
     """A draw for each kind in a list."""
     result = np.zeros(len(kinds), np.int64)
     for kind, law in laws.items():

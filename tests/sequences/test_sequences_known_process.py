@@ -34,8 +34,8 @@ def test_a_sample_keeps_all_laws(seed: int):
 
 def test_distances_vanish_as_samples_grow():
     """So they are those to the very laws that samples are drawn by."""
-    found = distances(make_process(100_000, 0))
-    assert max(distance.value for distance in found.values()) < 0.015
+    found = distances(make_process(40_000, 0))
+    assert max(distance.value for distance in found.values()) < 0.025
 
 
 def test_levels_drift_as_the_trend_says():

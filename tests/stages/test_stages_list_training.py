@@ -9,12 +9,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from synth_engine import train
+from synth_engine import generate, train
+from synth_engine.domain import InputError
 from synth_engine.sequences.sampler import draw_events, draw_lengths
 from synth_engine.stages.contexts import context_of
 from synth_engine.stages.model_files import Described, load_sequence_network
 from synth_engine.workspace import Artefact, Workspace
-from tests.stages.helpers import SMALL
+from tests.stages.helpers import SMALL, synthetic
 from tests.stages.subjects import RELATED, encoded
 from tests.stages.test_stages_train import stop_after, weights
 
@@ -54,6 +55,19 @@ def test_a_training_with_lists_goes_on_where_it_was(tmp_path: Path):
     assert weights(str(tmp_path / "broken")) != weights(str(tmp_path / "whole"))
     train(workspace_dir=tmp_path / "broken", model_state_strategy="RESUME", **settings)
     assert weights(str(tmp_path / "broken")) == weights(str(tmp_path / "whole"))
+
+
+def test_events_are_generated_for_given_lists(tmp_path: Path):
+    """Of elements that the model does not know, and of lists that are null; as pandas has them, too."""
+    subjects, events = of_a_kind(120, 0)
+    encoded(str(tmp_path), events, subjects, **RELATED)
+    train(workspace_dir=tmp_path, model=SMALL, max_epochs=1, random_state=1)
+    given = pd.DataFrame({"id": range(500, 504), "lists": [["mark", "new"], None, [], ["a", None]]})
+    generate(workspace_dir=tmp_path, ctx_data=given, random_state=1)
+    assert set(synthetic(str(tmp_path))["owner"].to_pylist()) <= {500, 501, 502, 503}
+    for bad in (given.drop(columns="lists"), given.assign(lists="a"), given.assign(lists=[[["a"]]] * 4)):
+        with pytest.raises(InputError, match=r"^ctx_data: .*column 'lists'"):
+            generate(workspace_dir=tmp_path, ctx_data=bad, random_state=1)
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_context_columns_may_hold_lists(tmp_path: Path):
         (people(5)[["id"]], "^ctx_data: expected a column 'kind', which the model has learned from; found id$"),
         (people(5).assign(id="x"), r"^ctx_data: column 'id' must be unique, found 4 repeated value\(s\)"),
         (people(5).assign(id=[None, *"abcd"]), "^ctx_data: column 'id' must not have nulls, found 1"),
-        (people(5).assign(kind=[["a"]] * 5), "^ctx_data: column 'kind' holds .*list.* that do not fit its type"),
+        (people(5).assign(kind=[["a"]] * 5), "^ctx_data: column 'kind' holds large_list"),
         (people(5).assign(kind=[b"a"] * 4 + [b"\xff"]), "^ctx_data: column 'kind' holds .* that do not fit its type"),
         ([1], "^ctx_data: expected a pandas.DataFrame or a pyarrow.Table, found list"),
         (pd.DataFrame(), "^ctx_data: expected a column 'id', the primary key of the context table; found none"),

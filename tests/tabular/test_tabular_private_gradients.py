@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from synth_engine.nn import Taps
+from synth_engine.nn import Taps, Vectors
 from synth_engine.nn.orders import random_orders
 from synth_engine.tabular.network import OrderGroup, TabularNetwork
 from synth_engine.tabular.sizes import Sizes
@@ -106,6 +106,6 @@ def test_a_tap_that_no_gradient_comes_by_is_an_error():
     taps = Taps()
     used, unused = layer(torch.ones(3, 2))[None], layer(torch.ones(3, 2))[None]
     for output in (used, unused):
-        taps.add(output, torch.ones(1, 3), layer.weight)
+        taps.add(output, Vectors(torch.ones(1, 3, 2), has_bias=False), layer.weight)
     with pytest.raises(AssertionError, match="by every tap"):
         taps.squared_norms(used[0, :, 0])

@@ -8,8 +8,7 @@ import torch
 from scipy.stats import kstest
 from torch import Tensor, nn
 
-from synth_engine.nn import Taps
-from synth_engine.nn.taps import squared_lengths
+from synth_engine.nn import Taps, Vectors
 from synth_engine.training import Randomness
 from synth_engine.training.private_stepper import PrivateStepper
 
@@ -29,7 +28,7 @@ class Linear(nn.Module):
     def outputs(self, rows: Tensor, taps: Taps) -> Tensor:
         inputs = FEATURES[rows]
         output = (inputs @ self.weight + self.bias)[None]
-        taps.add(output, (squared_lengths(inputs) + 1)[None], *self.covered())
+        taps.add(output, Vectors(inputs[None]), *self.covered())
         return output[0]
 
     def covered(self) -> list[nn.Parameter]:

@@ -85,9 +85,10 @@ class ComingSubjects:
         return pa.concat_arrays([known, new])
 
     def context_codes(self, start: int, n_rows: int) -> Context:
-        """Codes of what is known of them."""
-        nothing = Context(torch.zeros(n_rows, 0, dtype=torch.int32))
-        return nothing if self.context is None else self.context.codes(start, n_rows)
+        """Codes of what is known of some of them."""
+        if self.context is None:
+            return Context(torch.zeros(n_rows, 0, dtype=torch.int32))
+        return self.context.codes(start, n_rows)
 
     def n_given(self, start: int, n_rows: int) -> Integers:
         """How many events of each of some are given."""

@@ -44,16 +44,16 @@ class ContextData:
         """
         key, schema = context.keys.primary_key, context.schema
         assert key is not None
-        modelled = [*context.columns, *context.lists]
-        table = to_arrow(_selected(data, [key, *modelled]), ARGUMENT, lists=True)
+        names = [*context.columns, *context.lists]
+        table = to_arrow(_selected(data, [key, *names]), ARGUMENT, lists=True)
         check_primary_key(table, key, ARGUMENT)
         # Of a target without any row it is not known which type its keys have.
         is_unknown = pa.types.is_null(key_field.type)
         values = table[key].combine_chunks()
         keys = pa.nulls(len(values)) if is_unknown else fitted(values, key_field.with_name(key), ARGUMENT)
-        fields = [schema.field(name).with_nullable(True) for name in modelled]
+        fields = [schema.field(name).with_nullable(True) for name in names]
         columns = [fitted(table[field.name].combine_chunks(), field, ARGUMENT) for field in fields]
-        found = cls(keys, pa.table({key: keys, **dict(zip(modelled, columns, strict=True))}), context)
+        found = cls(keys, pa.table({key: keys, **dict(zip(names, columns, strict=True))}), context)
         found.codes(0, found.size)
         return found
 
@@ -65,7 +65,7 @@ class ContextData:
     def codes(self, start: int, n_rows: int) -> Context:
         """Codes of some subjects; raises `InputError` for values that cannot be encoded."""
         try:
-            return context_of(self.table.slice(start, n_rows), self.statistics)
+            return context_of(self.table.slice(start, n_rows).combine_chunks(), self.statistics)
         except InputError as error:
             raise InputError(f"{ARGUMENT}: {error}") from None
 

@@ -56,7 +56,8 @@ def _check_order(name: str, where: str, statistics: TableStatistics) -> None:
     encoding = statistics.columns[name]
     if encoding.extent(np.zeros((1, 1), np.int32)) is None:
         raise InputError(
-            f"{where}: column {name!r} must be encoded as numbers or dates; its encoding is {encoding.type}"
+            f"{where}: column {name!r} must be encoded as numbers or dates; its encoding is {encoding.type}; choose "
+            "another one in split"
         )
 
 

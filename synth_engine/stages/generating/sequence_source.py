@@ -10,7 +10,6 @@ import torch
 
 from synth_engine.domain import GenerateConfig, InputError
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
-from synth_engine.encodings.datetime_relative import DatetimeRelativeEncoding
 from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.sampler import draw_events
@@ -21,7 +20,7 @@ from synth_engine.stages.generating.draw_plan import DrawPlan, make_plan
 from synth_engine.stages.generating.drawn_lengths import Lengths, drawn_lengths
 from synth_engine.stages.generating.finished_rows import finished_schema
 from synth_engine.stages.generating.opened_model import OpenedModel
-from synth_engine.stages.generating.relative_dates import WithinRange
+from synth_engine.stages.generating.relative_dates import within_ranges
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.generating.shard_sizes import subjects_per_shard
 from synth_engine.stages.keys import counts_up, make_keys
@@ -138,7 +137,7 @@ class SequenceSource:
 
     def _context_codes(self, shard: int) -> Context:
         codes = self.subjects.context_codes(shard * self._per_shard, self.size(shard))
-        return codes.to(next(self.network.parameters()).device)
+        return codes.to(self.network.knots_N.device)
 
     def _lengths(self, shard: int, context: Context) -> Lengths:
         least = self.subjects.n_given(shard * self._per_shard, self.size(shard))
@@ -159,7 +158,7 @@ class SequenceSource:
             torch.from_numpy(lengths),
             lambda step: derive_seed(self.seed, "generate", shard, "event", step),
             given=None if seeds is None else self._given(seeds, entities),
-            interventions=replace(self.plan.interventions, masks=self._masks(seeds, entities)),
+            interventions=replace(self.plan.interventions, masks=self._masks(seeds, lengths)),
             order=self.plan.order,
             batch_size=self.config.batch_size or DEFAULT_BATCH,
         ).numpy()
@@ -171,15 +170,9 @@ class SequenceSource:
             columns[name] = encoding.decode_events(own, entities, rng, known)
         return self.plan.constraints.settled(columns, codes, seeds, generator(self.seed, "generate", shard, "settle"))
 
-    def _masks(self, seeds: SeedData | None, entities: Integers) -> list[Mask]:
-        """What events must not have: what breaks a constraint, and dates that lead beyond what may be shown."""
-        is_first, layout = np.diff(entities, prepend=-1) > 0, self.network.layout.events
-        within = [
-            WithinRange(encoding, layout.places(name), is_first)
-            for name, encoding in self.statistics.columns.items()
-            if isinstance(encoding, DatetimeRelativeEncoding) and encoding.is_forward
-        ]
-        return [*self.plan.constraints.masks(seeds), *within]
+    def _masks(self, seeds: SeedData | None, lengths: Lengths) -> list[Mask]:
+        events = self.network.layout.events
+        return [*self.plan.constraints.masks(seeds), *within_ranges(self.statistics.columns, events, lengths)]
 
     def _given(self, seeds: SeedData, entities: Integers) -> Given:
         layout = self.network.layout.events

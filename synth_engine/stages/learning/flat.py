@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from synth_engine.stages.encoded_columns import matrix
-from synth_engine.stages.learning.kinds import Counted, Counts, Task, other_kind
+from synth_engine.stages.learning.kinds import Counts, Task, other_kind
 from synth_engine.stages.model_files import Described, layout_of
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
@@ -63,6 +64,10 @@ class FlatKind:
         """By the number of rows."""
         return schedule_for(self.n_parts, parts_per_step)
 
+    def records_with(self, n_rows: int) -> int:
+        """As many."""
+        return n_rows
+
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns."""
         return sizes_for(model, len(layout_of(self.statistics).cardinalities))
@@ -71,13 +76,13 @@ class FlatKind:
         """A fresh network."""
         return TabularNetwork(layout_of(self.statistics), sizes)
 
-    def counted(self) -> list[Counted]:
-        """All training rows."""
-        return [(self.codes[TRAINING], layout_of(self.statistics).cardinalities)]
+    def counts(self) -> Counts:
+        """Of all training rows."""
+        return [count_codes(self.codes[TRAINING], layout_of(self.statistics).cardinalities)]
 
-    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
+    def bounded_counts(self) -> Counts:
         """The same: a row is a record."""
-        return self.counted()
+        return self.counts()
 
     def start(self, network: nn.Module, counts: Counts) -> None:
         """Let the first predictions be these frequencies."""

@@ -7,7 +7,6 @@ learned (`regimes`), how the network works (`synth_engine.tabular`, `synth_engin
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,8 +21,6 @@ from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
 from synth_engine.training.private_stepper import TappedLosses
 
-# Codes (N, K) of which each sub-column is counted, and how many codes each may have.
-Counted = tuple[Tensor, Sequence[int]]
 Counts = Sequence[Sequence[Tensor]]
 """How often each code of each sub-column occurs, for each table of codes that is counted."""
 
@@ -60,6 +57,10 @@ class Kind(Protocol):
         """Learning rates of plain training."""
         ...
 
+    def records_with(self, n_rows: int) -> int:
+        """How many records have about so many rows of codes, as far as it may be known; one at least."""
+        ...
+
     def sizes(self, model: str | None) -> Sizes:
         """Sizes of the network for a model identifier."""
         ...
@@ -68,12 +69,12 @@ class Kind(Protocol):
         """A fresh network, from torch's own generator."""
         ...
 
-    def counted(self) -> list[Counted]:
-        """The tables of codes whose frequencies a network starts from."""
+    def counts(self) -> Counts:
+        """How often each code occurs in training rows: what a network starts from. Sensitive."""
         ...
 
-    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
-        """The same with one row at most of every record, chosen at random."""
+    def bounded_counts(self) -> Counts:
+        """The same, so that a record adds one at most to all counts of a sub-column together. Sensitive."""
         ...
 
     def start(self, network: nn.Module, counts: Counts) -> None:

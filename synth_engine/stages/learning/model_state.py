@@ -136,6 +136,8 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
             "known; use model_state_strategy='RESET'"
         )
     described = files.Described.of_model(model)
+    if described.is_empty:
+        return None
     network: Network | None
     if described.has_subjects:
         network = files.load_sequence_network(model, described, device)

@@ -14,11 +14,11 @@ from synth_engine.stages.learning.flat import FlatKind
 from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.model_saver import ModelSaver, Run
 from synth_engine.stages.learning.model_state import Reusable, State
-from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
+from synth_engine.stages.learning.private_regime import MAX_ROWS, PrivateRegime, private_settings
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
-from synth_engine.stages.model_files import Described, layout_of
+from synth_engine.stages.model_files import Described
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sizes import Sizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
@@ -60,7 +60,7 @@ class ModelTraining:
         with awaited() as termination, joined(self.device) as team:
             callback = update_progress if team.rank == 0 else None
             progress = Progress(callback, "train", total=epochs_of(self.config), unit="epochs")
-            if self.described.has_subjects or layout_of(self.described.target).n_columns:
+            if not self.described.is_empty:
                 self._train(team, termination, progress)
             elif team.rank == 0:
                 self.saver.finish(None, History(), None, None)
@@ -135,7 +135,7 @@ class ModelTraining:
         n_records = (
             self.described.target.no_of_training_records
         )  # the number that is published; the real one may be secret
-        settings = private_settings(self.config, team, n_records)
+        settings = private_settings(self.config, team, n_records, self._kind.records_with(MAX_ROWS))
         return PrivateRegime.planned(
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )

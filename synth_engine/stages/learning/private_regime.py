@@ -15,7 +15,7 @@ from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.model_state import Reusable
 from synth_engine.stages.learning.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.learning.spending import Bounded, RunLedger, allowance_of
-from synth_engine.tabular.marginals import count_codes, release_counts
+from synth_engine.tabular.marginals import release_counts
 from synth_engine.tabular.recipe import (
     PRIVATE_AVERAGE_DECAY,
     PRIVATE_EPOCHS,
@@ -32,17 +32,24 @@ from synth_engine.training.private_stepper import PrivateStepper
 from synth_engine.training.secrets import secret_generator
 from synth_engine.training.team import Team
 
-# A step's records are looked at in parts, which bounds the memory.
-MAX_BATCH = 1024
+# Rows that are looked at at once: a step's records come in parts, which bounds the memory.
+MAX_ROWS = 1024
 # Settings that the noise follows from; a run that is resumed must share them.
 _OF_THE_MECHANISM = {"delta", "noise_multiplier", "max_grad_norm", "target_epsilon"}
 
 
-def private_settings(config: TrainConfig, team: Team, n_records: int) -> dict[str, Any]:
-    """Settings that a run that is resumed must share. Steps are as large as suits private training, unless told."""
+def private_settings(config: TrainConfig, team: Team, n_records: int, at_once: int = MAX_ROWS) -> dict[str, Any]:
+    """Settings that a run that is resumed must share. Steps are as large as suits private training, unless told.
+
+    Args:
+        config: Settings of the training.
+        team: Processes that share out the steps.
+        n_records: Number of training records, as it was published.
+        at_once: Records that are looked at at once, unless told; public as well.
+    """
     records = private_batch_size_for(n_records)
     per_process = config.gradient_accumulation_steps or math.ceil(
-        records / (team.size * (config.batch_size or MAX_BATCH))
+        records / (team.size * (config.batch_size or at_once))
     )
     chosen = config.model_copy(update={"gradient_accumulation_steps": per_process})
     privacy = _privacy_of(config).model_dump(include=_OF_THE_MECHANISM)
@@ -126,10 +133,10 @@ class PrivateRegime:
         event = self.private_plan.marginals
         if event is None:
             return None
-        counted = kind.counted_once(secret_generator(self.randomness, "counted"))
-        exact = [count_codes(codes, cardinalities) for codes, cardinalities in counted]
+        exact = kind.bounded_counts()
         rng, n_all = secret_generator(self.randomness, "marginals"), sum(map(len, exact))
-        # A record adds 1 to a count of every sub-column of all tables together.
+        # A record adds one at most to every sub-column of all tables together, so it moves all counts by the root of
+        # their number; each table by itself reckons with that of its own.
         return [
             release_counts(each, event.noise_multiplier * math.sqrt(n_all / len(each)), rng) if each else []
             for each in exact

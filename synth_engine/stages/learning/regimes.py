@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from synth_engine.domain import TrainConfig
 from synth_engine.stages.learning.kinds import Counts, Kind, Network
 from synth_engine.stages.learning.spending import Account
-from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.recipe import AVERAGE_DECAY
 from synth_engine.tabular.sizes import DEFAULT, Sizes
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
@@ -119,7 +118,7 @@ class PlainRegime:
 
     def counts(self, kind: Kind) -> Counts:
         """As they are."""
-        return [count_codes(codes, cardinalities) for codes, cardinalities in kind.counted()]
+        return kind.counts()
 
     def parts(self, network: Network, kind: Kind, team: Team) -> Parts:
         """Steps on the mean loss."""

@@ -11,15 +11,18 @@ from torch import Tensor, nn
 from synth_engine.sequences.context import Context
 from synth_engine.sequences.layout import SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
+from synth_engine.sequences.private_task import PrivateSequenceTask
 from synth_engine.sequences.records import Records
 from synth_engine.sequences.task import DEFAULT_WINDOW, SequenceTask
 from synth_engine.sequences.transfer import SequenceColumns, transfer_sequences
 from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.encoded_columns import list_codes
-from synth_engine.stages.learning.kinds import Counted, Counts, Task, other_kind
+from synth_engine.stages.learning.kinds import Counts, Task, other_kind
 from synth_engine.stages.lists import ListLength
 from synth_engine.stages.model_files import Described, sequence_layout_of
+from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.tabular.transferred import Transfer
@@ -90,6 +93,10 @@ class SequenceKind:
         n_rows, rows_per_step = (int(n * self.events_per_part) for n in (self.n_parts, parts_per_step))
         return replace(schedule_for(n_rows, rows_per_step), weight_decay=WEIGHT_DECAY)
 
+    def records_with(self, n_rows: int) -> int:
+        """By the usual number of events."""
+        return max(1, int(n_rows / self.events_per_part))
+
     def sizes(self, model: str | None) -> Sizes:
         """By the number of sub-columns of an event; no units are dropped.
 
@@ -102,22 +109,26 @@ class SequenceKind:
         """A fresh network."""
         return SequenceNetwork(self.layout, sizes, self.window)
 
-    def counted(self) -> list[Counted]:
-        """All training events, and all numbers of them."""
+    def counts(self) -> Counts:
+        """Of all training events, and of all numbers of them."""
+        return self._counts(None)
+
+    def bounded_counts(self) -> Counts:
+        """Events of longer sequences count for less, so that a subject counts as one usual sequence at most.
+
+        An event of a usual or shorter sequence counts for one by the usual number of events: all events count the
+        same but for long sequences, and less noise is needed than if one of each subject were chosen.
+        """
+        lengths = self.records[TRAINING].lengths
+        weights = 1 / lengths.double().clamp(min=self.events_per_part)
+        return self._counts(torch.repeat_interleave(weights, lengths))
+
+    def _counts(self, weights_E: Tensor | None) -> Counts:
         records = self.records[TRAINING]
         return [
-            (records.events_EK, self.layout.events.cardinalities),
-            (records.length_SL, self.layout.length.cardinalities),
+            count_codes(records.events_EK, self.layout.events.cardinalities, weights_E),
+            count_codes(records.length_SL, self.layout.length.cardinalities),
         ]
-
-    def counted_once(self, rng: np.random.Generator) -> list[Counted]:
-        """One event of each training subject that has any."""
-        records = self.records[TRAINING]
-        lengths = records.lengths.cpu().numpy()
-        chosen = (rng.random(len(lengths)) * lengths).astype(np.int64)
-        places = torch.from_numpy((records.offsets[:-1].cpu().numpy() + chosen)[lengths > 0])
-        (events, sizes), of_lengths = self.counted()
-        return [(events[places.to(events.device)], sizes), of_lengths]
 
     def start(self, network: nn.Module, counts: Counts) -> None:
         """Let the first predictions be these frequencies."""
@@ -125,7 +136,16 @@ class SequenceKind:
         network.start_from_marginals(*counts)
 
     def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
-        """Nothing: biases of an event depend on what went before, and shifting them breaks what is learned of that."""
+        """Numbers of events where nothing else is known of subjects, and then events where everyone has just one.
+
+        Not where a distribution depends on what is given: shifting its biases would break what is learned of that.
+        """
+        assert isinstance(network, SequenceNetwork)
+        of_events, of_lengths = counts
+        if self.layout.is_sequential and not network.lengths.has_state:
+            calibrate(network.lengths, of_lengths, generator)
+        if self.layout.events.columns and not network.events.has_state:
+            calibrate(network.events, of_events, generator)
 
     def task(self, network: nn.Module, *, flexible: bool) -> SequenceTask:
         """Plain training."""
@@ -144,10 +164,11 @@ class SequenceKind:
         return EagerGradients(network, task)
 
     def private_losses(self, *, flexible: bool) -> TappedLosses:
-        """Not available yet."""
-        raise NotImplementedError(
-            "train: differential_privacy is not available yet for tables with a tgt_context_key; leave it out"
+        """Training with differential privacy, of subjects."""
+        task = PrivateSequenceTask(
+            self.records[TRAINING], flexible=flexible, longest=self.window, scale=self.events_per_part
         )
+        return task.batch_losses
 
     def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
         """Column by column, code by code, in events, their numbers and the context."""

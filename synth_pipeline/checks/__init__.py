@@ -1,0 +1,5 @@
+"""Asset checks: one file per question that is asked of an artefact, over what making it has ensured already."""
+
+from synth_pipeline.checks.referential_integrity import referential_integrity
+
+__all__ = ["referential_integrity"]
