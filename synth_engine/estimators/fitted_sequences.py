@@ -126,7 +126,7 @@ class FittedSequences:
 
     @torch.no_grad()
     def _of_batch(self, batch: Batch) -> Tensor:
-        device = next(self.network.parameters()).device
+        device = self.network.knots_N.device  # of a network that has no weights, too
         batch = Batch.of([part.to(device) for part in batch.tensors])
         n_events, n_columns = len(batch.events_EK), self.network.layout.events.n_columns
         groups = [OrderGroup(n_events, natural_order(n_columns, device))] if n_events else []
