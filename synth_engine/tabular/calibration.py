@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from synth_engine.tabular.conditionals import Conditionals
+from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import draw
@@ -21,7 +21,9 @@ BATCH = 8192
 
 
 @torch.no_grad()
-def calibrate(network: TabularNetwork, counts: Sequence[Tensor], generator: torch.Generator) -> None:
+def calibrate(
+    network: TabularNetwork, counts: Sequence[Tensor], generator: torch.Generator, state: RowState | None = None
+) -> None:
     """Shift the biases of each head, in the natural order, by the log ratio of training to sampled frequency.
 
     Every sub-column is corrected before its codes are drawn, so that later ones are conditioned on corrected codes.
@@ -30,14 +32,16 @@ def calibrate(network: TabularNetwork, counts: Sequence[Tensor], generator: torc
         network: A trained network; its biases are changed in place.
         counts: How often each sub-column's codes are among the training rows: exact, or noisy for differential privacy.
         generator: Source of randomness, on the network's device.
+        state: What rows are given beside their own codes, as often as among the training rows; for a network that was
+            made for that. With it samples have the training marginals in the mean over these rows.
     """
     sizes = network.layout.cardinalities
-    n_rows = max(1024, min(MAX_ROWS, MAX_NUMBERS // max(sizes)))
+    n_rows = max(1024, min(MAX_ROWS, MAX_NUMBERS // max(sizes))) if state is None else len(state.added_BKH)
     conditionals = Conditionals(network)  # heads change in what follows, the first layer does not
     device = network.column_of_K.device
     drawn = torch.empty(n_rows, len(sizes), dtype=torch.int32, device=device)
     for k in range(len(sizes)):
-        probabilities = _probabilities(conditionals, drawn[:, :k], k)
+        probabilities = _probabilities(conditionals, drawn[:, :k], k, state)
         observed = counts[k].to(probabilities)
         shift = _log_ratio(observed, probabilities.sum(0) * (observed.sum() / n_rows))
         network.heads.shift_bias(k, shift)
@@ -46,9 +50,13 @@ def calibrate(network: TabularNetwork, counts: Sequence[Tensor], generator: torc
         drawn[:, k] = draw(corrected, uniforms) + conditionals.offsets_K[k]
 
 
-def _probabilities(conditionals: Conditionals, drawn: Tensor, k: int) -> Tensor:
-    untouched = Interventions()
-    return torch.cat([untouched.apply(conditionals.logits(batch, k), k) for batch in drawn.split(BATCH)])
+def _probabilities(conditionals: Conditionals, drawn: Tensor, k: int, state: RowState | None) -> Tensor:
+    untouched, parts = Interventions(), []
+    for start in range(0, len(drawn), BATCH):
+        rows = slice(start, start + BATCH)
+        logits = conditionals.logits(drawn[rows], k, None if state is None else state.rows(rows))
+        parts.append(untouched.apply(logits, k))
+    return torch.cat(parts)
 
 
 def _log_ratio(observed: Tensor, expected: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ class FlatKind:
         assert isinstance(network, TabularNetwork)
         network.start_from_marginals(counts[0])
 
-    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator, *, private: bool) -> None:
         """Let samples have these frequencies."""
         assert isinstance(network, TabularNetwork)
         calibrate(network, counts[0], generator)

@@ -81,8 +81,8 @@ class Kind(Protocol):
         """Let the first predictions be these frequencies."""
         ...
 
-    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
-        """Let samples have these frequencies, where that can be had."""
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator, *, private: bool) -> None:
+        """Let samples have these frequencies, where that can be had; if private, looking at nothing but them."""
         ...
 
     def task(self, network: nn.Module, *, flexible: bool) -> Task:

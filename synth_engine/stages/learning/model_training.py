@@ -95,7 +95,7 @@ class ModelTraining:
         best = learner.best
         assert isinstance(best, TabularNetwork | SequenceNetwork)
         if outcome.steps and counts is not None:
-            self._kind.calibrate(best, counts, randomness.generator(self.device, "calibration"))
+            self._calibrate(best, counts, randomness.generator(self.device, "calibration"))
         self.saver.finish(best, learner.history, outcome, loop.end)
 
     @cached_property
@@ -150,8 +150,11 @@ class ModelTraining:
         if self.reused is not None:
             self.saver.transfer = self._kind.carry_over(self.reused.network, self.reused.described, network)
             if self.saver.transfer.n_new_codes and counts is not None:  # half of what a first epoch would bring
-                self._kind.calibrate(network, counts, randomness.generator(self.device, "reuse"))
+                self._calibrate(network, counts, randomness.generator(self.device, "reuse"))
         return network
+
+    def _calibrate(self, network: Network, counts: Counts, generator: torch.Generator) -> None:
+        self._kind.calibrate(network, counts, generator, private=self.config.differential_privacy is not None)
 
     def _sizes(self, regime: Regime) -> Sizes:
         """Those of a model that is taken up stay, if it is the one that is asked for."""

@@ -21,7 +21,8 @@ from synth_engine.stages.encoded_columns import list_codes
 from synth_engine.stages.learning.kinds import Counts, Task, other_kind
 from synth_engine.stages.lists import ListLength
 from synth_engine.stages.model_files import Described, sequence_layout_of
-from synth_engine.tabular.calibration import calibrate
+from synth_engine.tabular.calibration import BATCH, MAX_ROWS, calibrate
+from synth_engine.tabular.conditionals import RowState
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.recipe import batch_size_for, schedule_for
 from synth_engine.tabular.sizes import Sizes, sizes_for
@@ -135,17 +136,29 @@ class SequenceKind:
         assert isinstance(network, SequenceNetwork)
         network.start_from_marginals(*counts)
 
-    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator) -> None:
-        """Numbers of events where nothing else is known of subjects, and then events where everyone has just one.
+    def calibrate(self, network: nn.Module, counts: Counts, generator: torch.Generator, *, private: bool) -> None:
+        """Numbers of events, and events where everyone has just one and nothing else is known of subjects.
 
-        Not where a distribution depends on what is given: shifting its biases would break what is learned of that.
+        Given a context, numbers of events are right in the mean over the contexts of training, at which private
+        training must not look. Not events that depend on what is given: shifting their biases would break what is
+        learned of that.
         """
         assert isinstance(network, SequenceNetwork)
         of_events, of_lengths = counts
-        if self.layout.is_sequential and not network.lengths.has_state:
-            calibrate(network.lengths, of_lengths, generator)
+        if self.layout.is_sequential and not (network.lengths.has_state and private):
+            calibrate(network.lengths, of_lengths, generator, self._state_of_lengths(network))
         if self.layout.events.columns and not network.events.has_state:
             calibrate(network.events, of_events, generator)
+
+    @torch.no_grad()
+    def _state_of_lengths(self, network: SequenceNetwork) -> RowState | None:
+        """That of some training subjects, or of all; None where numbers of events depend on nothing."""
+        if not (network.lengths.has_state and self.n_records):
+            return None
+        step = -(-self.n_records // MAX_ROWS)
+        context = self.records[TRAINING].context.of(torch.arange(0, self.n_records, step, device=self.device))
+        vectors = torch.cat([network.context(part) for part in context.split(BATCH)])
+        return RowState(network.lengths.of_state(vectors), None)
 
     def task(self, network: nn.Module, *, flexible: bool) -> SequenceTask:
         """Plain training."""
