@@ -62,7 +62,10 @@ def counted(draw):
 def canonical(by, column: pa.Array) -> pa.Array:
     if hasattr(by, "canonical"):
         return by.canonical(column)
-    return fitter(Kind.TABULAR_CATEGORICAL if by.type == Kind.AUTO else Kind.TABULAR_NUMERIC_BINNED).canonical(column)
+    kinds = [Kind.TABULAR_NUMERIC_BINNED]
+    if by.type == Kind.AUTO:
+        kinds = [Kind.TABULAR_DATETIME, Kind.TABULAR_CATEGORICAL]
+    return next(fitter(kind) for kind in kinds if fitter(kind).accepts(column.type)).canonical(column)
 
 
 @given(counted(), st.booleans())

@@ -124,9 +124,6 @@ UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
     split_table: {
         "model_type": ["LANGUAGE", "language", ModelType.LANGUAGE],
     },
-    train: {
-        "max_sequence_window": [5],
-    },
 }
 UNAVAILABLE_CASES = [
     pytest.param(verb, name, value, id=f"{verb.__name__}-{name}-{i}")

@@ -152,4 +152,5 @@ def test_hardly_anything_to_learn(tmp_path: Path, lengths: list[int], has_column
     analyze(workspace_dir=root, differential_privacy={"value_protection_epsilon": 50, "delta": DELTA}, random_state=1)
     encode(workspace_dir=root)
     learn(root, differential_privacy=PRIVATE)
-    assert outcome(root)["steps"] == 20
+    is_nothing = not has_columns and lengths == [1] * 400  # then nothing is drawn of them either
+    assert outcome(root) is None if is_nothing else outcome(root)["steps"] == 20

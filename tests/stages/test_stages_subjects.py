@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from synth_engine import analyze, encode, split, train
+from synth_engine import analyze, encode, split
 from synth_engine.domain import ArtefactError, InputError
 from synth_engine.workspace import Artefact, Workspace
 from synth_engine.workspace.staging import Staging
@@ -257,15 +257,3 @@ UNRELATED: list[tuple[dict[str, Any], str]] = [
 def test_what_cannot_be_related_is_told(ready: str, changed: dict[str, Any], message: str):
     with refused(ready, InputError, f"^{message}"):
         split(**(BOTH | changed), workspace_dir=ready)
-
-
-@pytest.mark.parametrize("has_context", [True, False])
-def test_training_says_that_there_is_no_model_of_sequences_yet(root: str, has_context: bool):
-    options: dict[str, Any] = {"ctx_data": SUBJECTS, **RELATED} if has_context else {"tgt_context_key": "owner"}
-    split(EVENTS, workspace_dir=root, **options)
-    analyze(workspace_dir=root)
-    encode(workspace_dir=root)
-    with refused(
-        root, NotImplementedError, r"^train: rows are related by tgt_context_key \('owner'\), and the model of seq"
-    ):
-        train(workspace_dir=root)
