@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-# Steps up and down from a code. With 3, what lies beyond is drawn by a law of all codes, which is too broad: a step of four
-# years was drawn in a sixth of the cases, and one in 140 ran backwards (batting); with 8 it is as it should be.
+# Steps up and down from a code. With 3, what lies beyond is drawn by a law of all codes, which is too broad: a step of
+# four years was drawn in a sixth of the cases, and one in 140 ran backwards (batting); with 8 it is as it should be.
 REACH = 8
 N_NEIGHBOURS = 2 * REACH + 1
 
