@@ -136,7 +136,7 @@ class SequenceTask:
 
     @torch.no_grad()
     def validation_loss(self, network: nn.Module) -> float | None:
-        """Mean over the validation subjects, without dropout and with the same orders every time; None without any."""
+        """Mean over windows of validation subjects, without dropout, the same orders every time; None without any."""
         assert isinstance(network, SequenceNetwork)
         if not self.n_validation:
             return None
@@ -149,7 +149,7 @@ class SequenceTask:
             weights_B2 = self.validation.weights_W2[rows].clone()
             weights_B2[:, 1] = 1  # every event is in one window
             total += self._by_subject(batch, *losses, weights_B2).sum(dtype=torch.float64)
-        return total.item() / self.n_validation
+        return total.item() / len(self.validation)  # windows are what a training loss is of
 
     def _by_subject(self, batch: Batch, of_lengths: Tensor, of_events: Tensor, weights_B2: Tensor) -> Tensor:
         summed = torch.zeros_like(of_lengths).index_add(0, batch.subject_E, of_events)

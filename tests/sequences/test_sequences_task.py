@@ -81,6 +81,14 @@ def test_dropout_is_drawn_for_every_layer(kind):
     assert task.validation_loss(network) == task.validation_loss(network)
 
 
+def test_losses_of_training_and_validation_are_about_as_many_events():
+    """Of sequences of 40 events in windows of 5, in which all codes are equally likely, and a single length."""
+    network, records = make_sequence_network(1, scale=0.0, window=5), make_records([40] * 6)
+    task = SequenceTask(network, records, records, flexible=False, window=5)
+    seen = [task.losses(network, task.draw(torch.arange(48), seeded(seed))).mean().item() for seed in range(40)]
+    assert sum(seen) / 40 == pytest.approx(task.validation_loss(network), rel=0.05)  # of 48 * 40 windows
+
+
 def test_without_subjects_there_is_no_validation():
     network = make_sequence_network(1)
     assert SequenceTask(network, make_records([1]), make_records([]), flexible=True).validation_loss(network) is None
