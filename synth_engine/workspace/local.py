@@ -7,6 +7,7 @@ aside under a name of its own; whoever comes next puts it back.
 import errno
 import os
 import shutil
+import stat
 import sys
 import uuid
 from collections.abc import Callable
@@ -56,7 +57,11 @@ def put(path: Path, data: bytes | memoryview) -> None:
 
 def check_replaceable(folder: Path) -> None:
     """Raise `NotADirectoryError` where something else lies than a folder or nothing."""
-    if folder.exists() and not folder.is_dir():
+    try:  # once: between two looks another writer may have put its folder aside
+        is_folder = stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):  # the latter: a file stands where a folder above it should
+        return
+    if not is_folder:
         raise NotADirectoryError(errno.ENOTDIR, "expected a folder or nothing there, found a file")
 
 
