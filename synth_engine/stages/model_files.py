@@ -19,7 +19,7 @@ from synth_engine.stages.lists import ListEncoding
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import Sizes
+from synth_engine.tabular.sizes import DEFAULT, Sizes, sizes_for
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
 WEIGHTS_FILE = "model-weights.pt"
@@ -30,6 +30,9 @@ CONTEXT_STATISTICS_FILE = "model-context-statistics.json"
 PROGRESS_FILE = "progress-messages.csv"
 SNAPSHOT_FILE = "training-snapshot.pt"
 
+Network = TabularNetwork | SequenceNetwork
+NetworkSizes = Sizes
+
 
 class ModelConfigs(BaseModel):
     """What, beside the statistics, is needed to rebuild the network."""
@@ -38,7 +41,7 @@ class ModelConfigs(BaseModel):
 
     model: str
     model_type: ModelType = ModelType.TABULAR
-    sizes: Sizes
+    sizes: NetworkSizes | None = None
     enable_flexible_generation: bool
     max_sequence_window: int | None = None
 
@@ -79,6 +82,16 @@ class Described:
         if CONTEXT_STATISTICS_FILE not in model.manifest.files:
             return cls(target)
         return cls(target, TableStatistics.model_validate(model.json(CONTEXT_STATISTICS_FILE)))
+
+    @property
+    def model_type(self) -> ModelType:
+        """What kind of model they are learned by."""
+        return ModelType.TABULAR
+
+    @property
+    def default_model(self) -> str:
+        """The identifier of the model where nobody names one."""
+        return DEFAULT
 
     @property
     def has_subjects(self) -> bool:
@@ -125,12 +138,19 @@ def _layout(columns: Mapping[str, Encoding]) -> Layout:
     return Layout(tuple(Column(name, item.cardinalities, item.ranks()) for name, item in columns.items()))
 
 
+def load(model: ArtefactReader, described: Described, device: torch.device) -> Network | None:
+    """The trained network of whatever kind, ready for sampling; None where there is no column to model."""
+    if described.has_subjects:
+        return load_sequence_network(model, described, device)
+    return load_network(model, described.target, device)
+
+
 def load_network(model: ArtefactReader, statistics: TableStatistics, device: torch.device) -> TabularNetwork | None:
     """The trained network of rows, ready for sampling; None where there is no column to model."""
     layout = layout_of(statistics)
     if layout.n_columns == 0:
         return None
-    network = _loaded(model, device, lambda configs: TabularNetwork(layout, configs.sizes))
+    network = _loaded(model, device, lambda _, sizes: TabularNetwork(layout, sizes))
     assert isinstance(network, TabularNetwork)
     return network
 
@@ -149,18 +169,27 @@ def load_sequence_network(
     layout = sequence_layout_of(described)
     if layout.is_empty:
         configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
-        return SequenceNetwork(layout, configs.sizes, configs.window)
-    network = _loaded(model, device, lambda configs: SequenceNetwork(layout, configs.sizes, window or configs.window))
+        return SequenceNetwork(layout, sizes_for(configs.model, 0), configs.window)
+    network = _loaded(model, device, lambda configs, sizes: SequenceNetwork(layout, sizes, window or configs.window))
     assert isinstance(network, SequenceNetwork)
     return network
 
 
-def _loaded(model: ArtefactReader, device: torch.device, build: Callable[[ModelConfigs], nn.Module]) -> nn.Module:
+def _loaded(
+    model: ArtefactReader, device: torch.device, build: Callable[[ModelConfigs, Sizes], nn.Module]
+) -> nn.Module:
     configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
+    assert isinstance(configs.sizes, Sizes)
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten at once
-        network = build(configs)
+        network = build(configs, configs.sizes)
     network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
     return network.to(device).eval()
+
+
+def weights_file(network: nn.Module | None) -> dict[str, bytes]:
+    """The file with the weights of a network; of none where there is none."""
+    weights = {} if network is None else network.state_dict()
+    return {WEIGHTS_FILE: to_bytes({name: tensor.cpu() for name, tensor in weights.items()})}
 
 
 def to_bytes(value: Any) -> bytes:

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from synth_engine.stages.encoded_columns import matrix
 from synth_engine.stages.learning.kinds import Counts, Task, other_kind
-from synth_engine.stages.model_files import Described, layout_of
+from synth_engine.stages.model_files import Described, NetworkSizes, layout_of, weights_file
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
-from synth_engine.tabular.recipe import batch_size_for, schedule_for
-from synth_engine.tabular.sizes import Sizes, sizes_for
+from synth_engine.tabular.recipe import batch_size_for, private_schedule_for, private_sizes, schedule_for
+from synth_engine.tabular.sizes import DEFAULT, Sizes, sizes_for
 from synth_engine.tabular.task import TabularTask
 from synth_engine.tabular.transfer import transfer
 from synth_engine.tabular.transferred import Transfer
@@ -55,6 +55,7 @@ class FlatKind:
         return len(self.codes[TRAINING])
 
     n_records = n_parts
+    default_model = DEFAULT
 
     def batch_size(self) -> int:
         """By the number of rows."""
@@ -64,16 +65,26 @@ class FlatKind:
         """By the number of rows."""
         return schedule_for(self.n_parts, parts_per_step)
 
+    def private_schedule(self, steps: int, records_per_step: int) -> Schedule:
+        """By the number of rows."""
+        return private_schedule_for(steps, records_per_step)
+
     def records_with(self, n_rows: int) -> int:
         """As many."""
         return n_rows
 
-    def sizes(self, model: str | None) -> Sizes:
+    def sizes(self, model: str | None, *, private: bool) -> Sizes:
         """By the number of sub-columns."""
-        return sizes_for(model, len(layout_of(self.statistics).cardinalities))
+        sizes = sizes_for(model, len(layout_of(self.statistics).cardinalities))
+        return private_sizes(sizes) if private else sizes
 
-    def network(self, sizes: Sizes) -> TabularNetwork:
+    def files(self, network: nn.Module) -> dict[str, bytes]:
+        """Its weights."""
+        return weights_file(network)
+
+    def network(self, sizes: NetworkSizes) -> TabularNetwork:
         """A fresh network."""
+        assert isinstance(sizes, Sizes)
         return TabularNetwork(layout_of(self.statistics), sizes)
 
     def counts(self) -> Counts:

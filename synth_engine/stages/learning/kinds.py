@@ -1,4 +1,4 @@
-"""The two kinds of what is learned from: rows of one table, and subjects with their events.
+"""The kinds of what is learned from: rows of one table, subjects with their events, and records that are written out.
 
 Belongs here: what a training must know of its data and of the network for them. Does not belong here: how they are
 learned (`regimes`), how the network works (`synth_engine.tabular`, `synth_engine.sequences`).
@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from synth_engine.domain import InputError
-from synth_engine.sequences.network import SequenceNetwork
-from synth_engine.stages.model_files import Described
+from synth_engine.stages.model_files import Described, Network, NetworkSizes
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import Sizes
 from synth_engine.tabular.transferred import RESET_HINT, Transfer
 from synth_engine.training import Schedule
 from synth_engine.training.gradients import Gradients, Losses
@@ -23,8 +21,6 @@ from synth_engine.training.private_stepper import TappedLosses
 
 Counts = Sequence[Sequence[Tensor]]
 """How often each code of each sub-column occurs, for each table of codes that is counted."""
-
-Network = TabularNetwork | SequenceNetwork
 
 
 class Task(Losses, Referee, Protocol):
@@ -49,6 +45,11 @@ class Kind(Protocol):
         """Rows, or subjects. Sensitive."""
         ...
 
+    @property
+    def default_model(self) -> str:
+        """The identifier of the model where nobody names one."""
+        ...
+
     def batch_size(self) -> int:
         """Parts of a micro-batch of plain training."""
         ...
@@ -57,16 +58,24 @@ class Kind(Protocol):
         """Learning rates of plain training."""
         ...
 
+    def private_schedule(self, steps: int, records_per_step: int) -> Schedule:
+        """Learning rates of exactly so many steps with differential privacy."""
+        ...
+
     def records_with(self, n_rows: int) -> int:
         """How many records have about so many rows of codes, as far as it may be known; one at least."""
         ...
 
-    def sizes(self, model: str | None) -> Sizes:
-        """Sizes of the network for a model identifier."""
+    def sizes(self, model: str | None, *, private: bool) -> NetworkSizes:
+        """Sizes of the network for a model identifier, as suits training with or without differential privacy."""
         ...
 
-    def network(self, sizes: Sizes) -> Network:
+    def network(self, sizes: NetworkSizes) -> Network:
         """A fresh network, from torch's own generator."""
+        ...
+
+    def files(self, network: nn.Module) -> dict[str, bytes]:
+        """What to store of a network."""
         ...
 
     def counts(self) -> Counts:

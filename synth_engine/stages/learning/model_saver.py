@@ -10,15 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-
 from synth_engine.domain import TrainConfig
-from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.stages import model_files as files
-from synth_engine.stages.learning.kinds import Network
+from synth_engine.stages.learning.kinds import Kind
 from synth_engine.stages.learning.regimes import Regime
-from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import DEFAULT, sizes_for
 from synth_engine.tabular.transfer import Transfer
 from synth_engine.training import History, Learner, Outcome, Randomness
 from synth_engine.workspace import Artefact, Manifest, Workspace
@@ -77,13 +72,14 @@ class ModelSaver:
         self._described, self._callback = described, callback
         self._run: Run | None = None
         self._regime: Regime | None = None
+        self._kind: Kind | None = None
         self.transfer: Transfer | None = None
         self._saved_at, self._interval = time.monotonic(), FIRST_INTERVAL
         self._checkpoints_saved = 0
 
-    def begin(self, run: Run, regime: Regime, learner: Learner) -> None:
+    def begin(self, run: Run, regime: Regime, kind: Kind, learner: Learner) -> None:
         """Name the run whose snapshots will be saved; models that the learner brings along are saved already."""
-        self._run, self._regime, self._saved_at = run, regime, time.monotonic()
+        self._run, self._regime, self._kind, self._saved_at = run, regime, kind, time.monotonic()
         self._checkpoints_saved = _checkpoints(learner.history)
 
     def is_due(self, *, at_end_of_epoch: bool) -> bool:
@@ -93,7 +89,7 @@ class ModelSaver:
 
     def save(self, learner: Learner) -> None:
         """Save the best model so far, and all that is needed to go on from here."""
-        assert isinstance(learner.best, TabularNetwork | SequenceNetwork)
+        assert isinstance(learner.best, files.Network)
         begun = time.monotonic()
         self._write(learner.best, learner.history, None, learner.snapshot())
         self._saved_at = time.monotonic()
@@ -103,7 +99,7 @@ class ModelSaver:
         self._checkpoints_saved = _checkpoints(learner.history)
 
     def finish(
-        self, network: Network | None, history: History, outcome: Outcome | None, snapshot: dict[str, Any] | None
+        self, network: files.Network | None, history: History, outcome: Outcome | None, snapshot: dict[str, Any] | None
     ) -> None:
         """Save the finished model with the whole history; without a network there is nothing to model."""
         self._write(network, history, outcome, snapshot)
@@ -111,7 +107,7 @@ class ModelSaver:
 
     def _write(
         self,
-        network: Network | None,
+        network: files.Network | None,
         history: History,
         outcome: Outcome | None,
         snapshot: dict[str, Any] | None,
@@ -121,8 +117,8 @@ class ModelSaver:
         if self._regime is not None:
             self._regime.account.settle(steps)
         with self._workspace.replace(Artefact.MODEL_DATA, config=settings, inputs=self._inputs) as writer:
-            weights: dict[str, Tensor] = {} if network is None else network.state_dict()
-            writer.write_bytes(files.WEIGHTS_FILE, files.to_bytes({name: t.cpu() for name, t in weights.items()}))
+            for name, content in self._files(network).items():
+                writer.write_bytes(name, content)
             writer.write_json(files.CONFIGS_FILE, json.loads(self._configs(network).model_dump_json()))
             writer.write_bytes(files.STATISTICS_FILE, self._described.target.model_dump_json(indent=1).encode())
             if self._described.context is not None:
@@ -140,10 +136,15 @@ class ModelSaver:
                 "parameters": 0 if network is None else sum(p.numel() for p in network.parameters()),
             }
 
-    def _configs(self, network: Network | None) -> files.ModelConfigs:
+    def _files(self, network: files.Network | None) -> dict[str, bytes]:
+        return files.weights_file(None) if network is None or self._kind is None else self._kind.files(network)
+
+    def _configs(self, network: files.Network | None) -> files.ModelConfigs:
+        run = self._run
         return files.ModelConfigs(
-            model=self._config.model or DEFAULT if self._run is None else self._run.settings["model"],
-            sizes=network.sizes if network else sizes_for(self._config.model, 0),
+            model=self._config.model or self._described.default_model if run is None else run.settings["model"],
+            model_type=self._described.model_type,
+            sizes=None if network is None else network.sizes,
             enable_flexible_generation=self._config.enable_flexible_generation,
             max_sequence_window=self._config.max_sequence_window,
         )

@@ -8,9 +8,7 @@ import torch
 
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
 from synth_engine.stages import model_files as files
-from synth_engine.stages.learning.kinds import Network
 from synth_engine.stages.learning.model_saver import FORMAT, Run
-from synth_engine.tabular.sizes import Sizes
 from synth_engine.training import Learner, Randomness
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
@@ -28,7 +26,7 @@ class State:
     """
 
     run: Run
-    sizes: Sizes
+    sizes: files.NetworkSizes
     learner: dict[str, Any]
 
     @property
@@ -99,7 +97,9 @@ def _read(workspace: Workspace, model: ArtefactReader) -> State:
             f"{place}: comes from another workspace, so what was random in it cannot be repeated; {_OTHERWISE}"
         ) from None
     run = Run(found["run"], Randomness(key), found["settings"], found["limits"], found["plan"])
-    return State(run, _configs_of(model).sizes, found["learner"])
+    sizes = _configs_of(model).sizes
+    assert sizes is not None
+    return State(run, sizes, found["learner"])
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Reusable:
     """
 
     model: str
-    network: Network
+    network: files.Network
     described: files.Described
     events: list[dict[str, Any]] | None
     digest: str
@@ -138,11 +138,7 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
     described = files.Described.of_model(model)
     if described.is_empty:
         return None
-    network: Network | None
-    if described.has_subjects:
-        network = files.load_sequence_network(model, described, device)
-    else:
-        network = files.load_network(model, described.target, device)
+    network = files.load(model, described, device)
     if network is None:
         return None
     privacy = model.manifest.facts.get("privacy")

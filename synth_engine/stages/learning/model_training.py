@@ -9,18 +9,15 @@ import torch
 from synth_engine._version import __version__
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
-from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.stages.learning.flat import FlatKind
-from synth_engine.stages.learning.kinds import Counts, Kind, Network
+from synth_engine.stages.learning.kinds import Counts, Kind
 from synth_engine.stages.learning.model_saver import ModelSaver, Run
 from synth_engine.stages.learning.model_state import Reusable, State
-from synth_engine.stages.learning.private_regime import MAX_ROWS, PrivateRegime, private_settings
+from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
-from synth_engine.stages.model_files import Described
-from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import Sizes
+from synth_engine.stages.model_files import Described, Network, NetworkSizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
 from synth_engine.training.termination import Termination, awaited
@@ -73,7 +70,7 @@ class ModelTraining:
         network = self._network(regime, counts, randomness)
         parts = regime.parts(network, self._kind, team)
         learner = self._learner(network, parts, run)
-        self.saver.begin(run, regime, learner)
+        self.saver.begin(run, regime, self._kind, learner)
         loop = Loop(
             learner,
             parts.sampler,
@@ -93,7 +90,7 @@ class ModelTraining:
         self, learner: Learner, outcome: Outcome, counts: Counts | None, loop: Loop, randomness: Randomness
     ) -> None:
         best = learner.best
-        assert isinstance(best, TabularNetwork | SequenceNetwork)
+        assert isinstance(best, Network)
         if outcome.steps and counts is not None:
             self._calibrate(best, counts, randomness.generator(self.device, "calibration"))
         self.saver.finish(best, learner.history, outcome, loop.end)
@@ -135,7 +132,7 @@ class ModelTraining:
         n_records = (
             self.described.target.no_of_training_records
         )  # the number that is published; the real one may be secret
-        settings = private_settings(self.config, team, n_records, self._kind.records_with(MAX_ROWS))
+        settings = private_settings(self.config, team, self._kind, n_records)
         return PrivateRegime.planned(
             self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
         )
@@ -143,7 +140,7 @@ class ModelTraining:
     def _network(self, regime: Regime, counts: Counts | None, randomness: Randomness) -> Network:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(randomness.seed("weights"))
-            network = self._kind.network(self._sizes(regime))
+            network = self._kind.network(self._sizes())
         network.to(self.device)
         if counts is not None:
             self._kind.start(network, counts)
@@ -156,11 +153,11 @@ class ModelTraining:
     def _calibrate(self, network: Network, counts: Counts, generator: torch.Generator) -> None:
         self._kind.calibrate(network, counts, generator, private=self.config.differential_privacy is not None)
 
-    def _sizes(self, regime: Regime) -> Sizes:
+    def _sizes(self) -> NetworkSizes:
         """Those of a model that is taken up stay, if it is the one that is asked for."""
         if self.state is not None:
             return self.state.sizes
-        suited = regime.sizes(self._kind.sizes(self.config.model))
+        suited = self._kind.sizes(self.config.model, private=self.config.differential_privacy is not None)
         if self.reused is not None and self.reused.model == self.config.model:
             return replace(self.reused.network.sizes, dropout=suited.dropout)
         return suited

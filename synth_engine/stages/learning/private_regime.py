@@ -11,19 +11,17 @@ from typing import Any, Self
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
-from synth_engine.stages.learning.kinds import Counts, Kind, Network
+from synth_engine.stages.learning.kinds import Counts, Kind
 from synth_engine.stages.learning.model_state import Reusable
 from synth_engine.stages.learning.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.learning.spending import Bounded, RunLedger, allowance_of
+from synth_engine.stages.model_files import Network
 from synth_engine.tabular.marginals import release_counts
 from synth_engine.tabular.recipe import (
     PRIVATE_AVERAGE_DECAY,
     PRIVATE_EPOCHS,
     private_batch_size_for,
-    private_schedule_for,
-    private_sizes,
 )
-from synth_engine.tabular.sizes import Sizes
 from synth_engine.training import Randomness
 from synth_engine.training.loop import Spending, steps_of
 from synth_engine.training.poisson import PoissonRows
@@ -38,22 +36,22 @@ MAX_ROWS = 1024
 _OF_THE_MECHANISM = {"delta", "noise_multiplier", "max_grad_norm", "target_epsilon"}
 
 
-def private_settings(config: TrainConfig, team: Team, n_records: int, at_once: int = MAX_ROWS) -> dict[str, Any]:
+def private_settings(config: TrainConfig, team: Team, kind: Kind, n_records: int) -> dict[str, Any]:
     """Settings that a run that is resumed must share. Steps are as large as suits private training, unless told.
 
     Args:
         config: Settings of the training.
         team: Processes that share out the steps.
+        kind: What is learned from.
         n_records: Number of training records, as it was published.
-        at_once: Records that are looked at at once, unless told; public as well.
     """
-    records = private_batch_size_for(n_records)
+    records, at_once = private_batch_size_for(n_records), kind.records_with(MAX_ROWS)
     per_process = config.gradient_accumulation_steps or math.ceil(
         records / (team.size * (config.batch_size or at_once))
     )
     chosen = config.model_copy(update={"gradient_accumulation_steps": per_process})
     privacy = _privacy_of(config).model_dump(include=_OF_THE_MECHANISM)
-    settings = common_settings(chosen, team, math.ceil(records / (per_process * team.size)))
+    settings = common_settings(chosen, team, kind, math.ceil(records / (per_process * team.size)))
     return settings | {"differential_privacy": privacy}
 
 
@@ -98,10 +96,6 @@ class PrivateRegime:
     def limits(self) -> dict[str, float]:
         """In epochs, seconds and steps."""
         return private_limits(self.config) | {"steps": self.private_plan.steps}
-
-    def sizes(self, sizes: Sizes) -> Sizes:
-        """Without dropout."""
-        return private_sizes(sizes)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -159,7 +153,7 @@ class PrivateRegime:
         sampler = PoissonRows(
             kind.n_records, plan.sample_rate, records_per_step, micro_batches, self.randomness, kind.device
         )
-        schedule = private_schedule_for(plan.steps, records_per_step)
+        schedule = kind.private_schedule(plan.steps, records_per_step)
         return Parts(stepper, sampler, schedule, None, PRIVATE_AVERAGE_DECAY)
 
     @classmethod

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synth_engine.domain import TrainConfig
-from synth_engine.stages.learning.kinds import Counts, Kind, Network
+from synth_engine.stages.learning.kinds import Counts, Kind
 from synth_engine.stages.learning.spending import Account
+from synth_engine.stages.model_files import Network
 from synth_engine.tabular.recipe import AVERAGE_DECAY
-from synth_engine.tabular.sizes import DEFAULT, Sizes
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
 from synth_engine.training.loop import Referee, Spending
 from synth_engine.training.sampling import Sampler
@@ -74,10 +74,6 @@ class Regime(Protocol):
         """Is told of every model before it is written."""
         ...
 
-    def sizes(self, sizes: Sizes) -> Sizes:
-        """Sizes of the network, from those that suit its columns."""
-        ...
-
     def guarantee(self, steps: int) -> dict[str, Any] | None:
         """What may be said of the privacy of a model after so many steps; None where nothing can be."""
         ...
@@ -108,10 +104,6 @@ class PlainRegime:
         """Those that the user sets."""
         return limits_of(self.config)
 
-    def sizes(self, sizes: Sizes) -> Sizes:
-        """As they are."""
-        return sizes
-
     def guarantee(self, steps: int) -> dict[str, Any] | None:
         """There is none."""
         return None
@@ -133,10 +125,10 @@ class PlainRegime:
         )
 
 
-def common_settings(config: TrainConfig, team: Team, batch_size: int) -> dict[str, Any]:
+def common_settings(config: TrainConfig, team: Team, kind: Kind, batch_size: int) -> dict[str, Any]:
     """Settings that change what a step does."""
     return {
-        "model": config.model or DEFAULT,
+        "model": config.model or kind.default_model,
         "enable_flexible_generation": config.enable_flexible_generation,
         "max_sequence_window": config.max_sequence_window,
         "batch_size": config.batch_size or batch_size,
@@ -146,7 +138,7 @@ def common_settings(config: TrainConfig, team: Team, batch_size: int) -> dict[st
 
 def plain_settings(config: TrainConfig, team: Team, kind: Kind) -> dict[str, Any]:
     """Of training without differential privacy."""
-    return common_settings(config, team, kind.batch_size()) | {"differential_privacy": None}
+    return common_settings(config, team, kind, kind.batch_size()) | {"differential_privacy": None}
 
 
 def limits_of(config: TrainConfig) -> dict[str, float]:
