@@ -56,6 +56,11 @@ class DatasetConfig(BaseModel):
     to, and its `encoding_types` hold for what the events are modelled under."""
     context_key: str | None = None
     """Column that says whom a row belongs to. Without `context` the subjects are the different keys."""
+    given: str | None = None
+    """Name of the dataset whose synthetic rows hold the other columns of these: only what it does not have is made.
+    So a language model writes texts for rows that a tabular one has made."""
+    leave_out: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Columns of the source that are not read: those that another dataset makes, of which this one is `given`."""
     split: SplitConfig = SplitConfig(random_state=DEFAULT_SEED)
     analyze: AnalyzeConfig = AnalyzeConfig()
     train: TrainConfig = TrainConfig(random_state=DEFAULT_SEED)
@@ -77,12 +82,20 @@ class DatasetConfig(BaseModel):
     def _whole_relation(self) -> Self:
         if self.context is not None and self.context_key is None:
             raise ValueError("context: needs context_key beside it, the column that says whom a row belongs to")
-        if self.context is not None and self.generate.sample_size is not None:
+        if self.given is not None and self.context_key is not None:
+            raise ValueError("given: expected neither context nor context_key beside it; texts of events are not made")
+        if self.parent is not None and self.generate.sample_size is not None:
+            there, other = ("subjects", "context") if self.context is not None else ("rows", "given dataset")
             raise ValueError(
-                "generate.sample_size: there are as many subjects as the twin of the context has rows; "
-                "leave it out, or say it in the file of the context"
+                f"generate.sample_size: there are as many {there} as the twin of the {other} has rows; "
+                f"leave it out, or say it in the file of the {other}"
             )
         return self
+
+    @property
+    def parent(self) -> str | None:
+        """Name of the dataset whose twin has to be there before this one's: that of `context` or of `given`."""
+        return self.context or self.given
 
     @classmethod
     def validated(cls, settings: dict[str, Any], where: str) -> Self:
@@ -132,7 +145,7 @@ class Catalog:
             CatalogError: there is no such file, or what is wrong in it by key.
         """
         dataset = self._read(name)
-        self._check_contexts(name, dataset)
+        self._check_parents(name, dataset)
         return dataset
 
     def _read(self, name: str) -> DatasetConfig:
@@ -147,22 +160,23 @@ class Catalog:
             ) from None
         return self._resolved(_parse(text, str(self.path(name))))
 
-    def _check_contexts(self, name: str, dataset: DatasetConfig) -> None:
+    def _check_parents(self, name: str, dataset: DatasetConfig) -> None:
         line = [name]
-        while dataset.context is not None:
-            key = f"{self.path(line[-1])}: context"
-            if dataset.context in line:
-                circle = " → ".join([*line, dataset.context])
+        while dataset.parent is not None:
+            is_context, parent = dataset.context is not None, dataset.parent
+            key = f"{self.path(line[-1])}: {'context' if is_context else 'given'}"
+            if parent in line:
+                circle = " → ".join([*line, parent])
                 raise CatalogError(f"{key}: expected a dataset that does not need this one first, found {circle}")
-            if dataset.context not in self.names():
+            if parent not in self.names():
                 known = ", ".join(other for other in self.names() if other not in line) or "none"
                 raise CatalogError(
-                    f"{key}: expected the name of a dataset (there are {known}), found {dataset.context!r}; "
-                    f"correct it, or write {self.path(dataset.context)}"
+                    f"{key}: expected the name of a dataset (there are {known}), found {parent!r}; "
+                    f"correct it, or write {self.path(parent)}"
                 )
-            line.append(dataset.context)
-            dataset = self._read(dataset.context)
-            if dataset.primary_key is None:
+            line.append(parent)
+            dataset = self._read(parent)
+            if is_context and dataset.primary_key is None:
                 raise CatalogError(
                     f"{key}: expected a dataset with a primary key, to which context_key refers, and {line[-1]!r} has "
                     f"none; say primary_key in {self.path(line[-1])}"

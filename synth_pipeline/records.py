@@ -24,8 +24,10 @@ class Record(BaseModel):
     seconds: float
     source: Fingerprint | None = None
     source_of_context: Fingerprint | None = None
+    left_out: tuple[str, ...] = ()
+    """Columns of the source that were not read."""
     twin_of_context: str | None = None
-    """Digest of the synthetic subjects that synthetic events were made for."""
+    """Digest of the synthetic rows of the parent that these were made for: of its context, or of what is given."""
     fidelity: Fidelity | None = None
 
 

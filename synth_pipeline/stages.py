@@ -73,9 +73,14 @@ class StageRun:
     listener: Listener
 
     @property
+    def subjects(self) -> Parent | None:
+        """The parent, if it is the context."""
+        return self.parent if self.parent is not None and self.parent.is_context else None
+
+    @property
     def makes(self) -> tuple[Artefact, ...]:
         """Artefacts that the stage writes for this dataset."""
-        return self.stage.makes + (self.stage.makes_of_context if self.parent else ())
+        return self.stage.makes + (self.stage.makes_of_context if self.subjects else ())
 
     def ensure(
         self,

@@ -12,7 +12,7 @@ from synth_engine.cli.expansion import with_options
 from synth_engine.cli.help import Command, Group, no_command
 from synth_engine.cli.running import Work, check_output, from_files, run_both, run_stages
 from synth_engine.cli.stage_options import WORKSPACE
-from synth_engine.cli.whole_runs import check_run, work_of_events, work_of_subjects, work_of_table
+from synth_engine.cli.whole_runs import check_run, related_works, work_of_table
 from synth_engine.domain import InputError
 from synth_engine.io import check_target, write_table
 
@@ -45,10 +45,11 @@ def _synth(
 def run(table: opt.Table, options: group.Run, debug: opt.Debug = False) -> None:
     """All five stages: from TABLE to synthetic rows; with --context, to synthetic subjects and their events."""
     check_run(table, options)
-    if options.columns.context is None:
+    related = related_works(table, options)
+    if related is None:
         run_stages(work_of_table(table, options))
     else:
-        run_both(work_of_subjects(options), work_of_events(table, options))
+        run_both(related)
 
 
 @app.command(cls=Command)

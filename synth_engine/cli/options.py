@@ -7,7 +7,8 @@ import typer
 from synth_engine.domain import ModelEncodingType
 
 _COLUMNS, _CONTEXT, _PRIVACY, _TRAINING = "Columns", "Context", "Privacy", "Training"
-_TYPES = [kind.value for kind in ModelEncodingType if kind.value.startswith(("AUTO", "TABULAR"))]
+_TEXTS = "Free text"
+_TYPES = [kind.value for kind in ModelEncodingType]
 
 Table = Annotated[
     str,
@@ -112,6 +113,26 @@ Encodings = Annotated[
         help=f"How to encode a column; may be repeated. [dim]Types: {', '.join(_TYPES)}.[/]",
         metavar="COLUMN=TYPE",
         rich_help_panel=_COLUMNS,
+    ),
+]
+
+Texts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        help="A column of free text, to be written by a language model; may be repeated. The other columns are made "
+        "by a model of their own first, and the texts are written to fit them.",
+        metavar="COLUMN",
+        rich_help_panel=_TEXTS,
+    ),
+]
+TextModel = Annotated[
+    str | None,
+    typer.Option(
+        help="The language model: MOSTLY_AI/LSTMFromScratch-3m, or the name or folder of a Hugging Face model. "
+        "[dim]\\[default: the former][/]",
+        metavar="NAME",
+        rich_help_panel=_TEXTS,
     ),
 ]
 

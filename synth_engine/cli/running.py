@@ -52,24 +52,37 @@ def run_stages(work: Work) -> None:
     _tell({"": work})
 
 
-def run_both(subjects: Work, events: Work) -> None:
-    """All stages of two related tables. What can be wrong with either shows before the first training.
+@dataclass(frozen=True)
+class Related:
+    """Two works, of which the second takes what the first one makes.
 
     Args:
-        subjects: What is to be done for the context.
-        events: The same for the events; its last stages take what was made of the subjects.
+        first: What is to be done first, all of it.
+        second: Its last stages take what was made.
+        names: What the two make.
+        given: What the second one takes.
     """
+
+    first: Work
+    second: Work
+    names: tuple[str, str]
+    given: str
+
+
+def run_both(related: Related) -> None:
+    """All stages of two works. What can be wrong with either shows before the first training."""
+    first, second = related.names
     parts = [
-        ("Events: up to their codes", events, _BEFORE_TRAINING),
-        ("Subjects", subjects, tuple(subjects.settings)),
-        ("Events: for the synthetic subjects", events, ("train", "generate")),
+        (f"{second}: up to their codes", related.second, _BEFORE_TRAINING),
+        (first, related.first, tuple(related.first.settings)),
+        (f"{second}: for the synthetic {related.given}", related.second, ("train", "generate")),
     ]
     with _what_is_kept():
         for title, work, stages in parts:
             if _is_first():
                 Console(stderr=True, highlight=False).print(Text(title, style="bold"))
             _run(work, stages)
-    _tell({"Subjects": subjects, "Events": events})
+    _tell({first: related.first, second: related.second})
 
 
 def _run(work: Work, names: Collection[str]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, SplitConfig, TrainConfig
+from synth_engine.domain import AnalyzeConfig, GenerateConfig, InputError, ModelType, SplitConfig, TrainConfig
 
 Settings = dict[str, Any]
 # Any of these asks for differential privacy of training.
@@ -28,15 +28,23 @@ def for_analyze(no_value_protection: bool, seed: int | None, privacy: Settings) 
     return settings
 
 
-def for_train(*, no_flexible_generation: bool, device: str | None, privacy: Settings, **settings: Any) -> Settings:
+def for_train(
+    *,
+    no_flexible_generation: bool,
+    device: str | None,
+    privacy: Settings,
+    model_type: ModelType | None,
+    **settings: Any,
+) -> Settings:
     """Arguments of `train`; most have the names of the options."""
-    from synth_engine.tabular.sizes import check_identifier
+    from synth_engine.stages.models import check_model
 
     settings["enable_flexible_generation"] = not no_flexible_generation
     if OF_TRAINING & privacy.keys():
         settings["differential_privacy"] = privacy
     TrainConfig.of(**settings)
-    check_identifier(settings["model"])
+    if model_type is not None:
+        check_model(settings["model"], model_type)
     return settings | _device(device)
 
 

@@ -10,6 +10,7 @@ from typing import Self
 from synth_engine.cli import options as opt
 from synth_engine.cli import row_options as rows
 from synth_engine.cli.settings import Settings, encodings, for_analyze, for_generate, for_split, for_train, given
+from synth_engine.domain import ModelType
 
 WORKSPACE = "engine-ws"
 
@@ -41,13 +42,13 @@ class Division:
     trn_val_split: opt.Share = 0.8
     n_partitions: opt.Partitions = 1
 
-    def settings(self, columns: Columns, seed: int | None) -> Settings:
-        """Arguments of `split`."""
+    def settings(self, columns: Columns, seed: int | None, types: dict[str, str] | None = None) -> Settings:
+        """Arguments of `split`; `types` are the encoding types, if they are not those of the options."""
         return for_split(
             tgt_primary_key=columns.primary_key,
             ctx_primary_key=columns.context_primary_key,
             tgt_context_key=columns.context_key,
-            tgt_encoding_types=encodings(columns.encoding, "--encoding"),
+            tgt_encoding_types=encodings(columns.encoding, "--encoding") if types is None else types,
             ctx_encoding_types=encodings(columns.context_encoding, "--context-encoding"),
             n_partitions=self.n_partitions,
             trn_val_split=self.trn_val_split,
@@ -122,10 +123,13 @@ class Training:
             dataset_epsilon=self.dataset_epsilon,
         )
 
-    def settings(self, seed: int | None, privacy_of_values: Settings | None = None) -> Settings:
-        """Arguments of `train`."""
+    def settings(
+        self, seed: int | None, privacy_of_values: Settings | None = None, model_type: ModelType | None = None
+    ) -> Settings:
+        """Arguments of `train`; without a `model_type` it is `train` that checks the model."""
         return for_train(
             model=self.model,
+            model_type=model_type,
             max_training_time=self.max_training_time,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
@@ -141,6 +145,10 @@ class Training:
     def of_subjects(self) -> Self:
         """The same for subjects, each of which is one row."""
         return replace(self, max_sequence_window=None)
+
+    def of_texts(self, model: str | None) -> Self:
+        """The same for a language model."""
+        return replace(self, model=model, max_sequence_window=None)
 
 
 @dataclass(frozen=True)
@@ -173,12 +181,12 @@ class Rows:
             sensitive=self.sensitive,
         )
 
-    def of_subjects(self) -> Self:
-        """The same for subjects: wishes name columns of their events."""
+    def without_wishes(self) -> Self:
+        """The same without wishes about columns, which another part fulfils: events, or the columns beside texts."""
         return replace(self, rebalance=None, impute=None, fair=None, sensitive=None)
 
-    def of_events(self) -> Self:
-        """The same for events of given subjects, of which there are as many as there are."""
+    def for_given(self) -> Self:
+        """The same for rows or subjects that are given, of which there are as many as there are."""
         return replace(self, sample_size=None)
 
 
@@ -198,6 +206,8 @@ class Run:
     places: Places
     columns: Columns
     context_output: opt.ContextOutput = None
+    text: opt.Texts = None
+    text_model: opt.TextModel = None
     values: Values
     training: Training
     division: Division

@@ -1,4 +1,4 @@
-"""What ``synth run`` does: all stages for one table, or for subjects and then for their events.
+"""What ``synth run`` does: all stages for one table; for subjects, then their events; for columns, then their texts.
 
 Belongs here: which stage gets which option, and what can be told to be wrong before the first one begins. Does not
 belong here: running them (`running`).
@@ -6,12 +6,15 @@ belong here: running them (`running`).
 
 from functools import partial
 
-from synth_engine.cli.running import Tables, Work, check_output, from_files
-from synth_engine.cli.settings import Settings
-from synth_engine.cli.stage_options import Run
-from synth_engine.domain import InputError
+from synth_engine.cli.running import Related, Tables, Work, check_output, from_files
+from synth_engine.cli.settings import Settings, encodings
+from synth_engine.cli.stage_options import Run, Training
+from synth_engine.domain import InputError, ModelEncodingType, ModelType
+from synth_engine.io import read_table
 
-_SUBJECTS = "context"  # the folder in the workspace of the events that is the workspace of their subjects
+# Folders in the workspace of the part that is made last, each the workspace of the part that it is made for.
+_SUBJECTS, _COLUMNS = "context", "columns"
+_LANGUAGE = "LANGUAGE_"
 
 
 def check_run(table: str, options: Run) -> None:
@@ -23,53 +26,107 @@ def check_run(table: str, options: Run) -> None:
         raise InputError("--context-output: there is no --context whose twin it could hold; add that or leave it out")
     if output is not None and output == context_output:
         raise InputError(f"--context-output: expected another file than --output, found {output}")
-    if context is not None and options.values.dataset_epsilon is not None:
+    if options.text and (context is not None or options.columns.context_key is not None):
+        raise InputError("--text: expected neither --context nor --context-key beside it; texts of events are not made")
+    if options.text_model is not None and not options.text:
+        raise InputError("--text-model: there is no --text that it could write; add that or leave it out")
+    beside = "--context" if context is not None else "--text" if options.text else None
+    if beside is not None and options.values.dataset_epsilon is not None:
+        parts = "subjects and events" if context is not None else "columns and texts"
         raise InputError(
-            "--dataset-epsilon: expected none beside --context: subjects and events have a ledger each, and the limit "
+            f"--dataset-epsilon: expected none beside {beside}: {parts} have a ledger each, and the limit "
             "would hold for each alone; bound each by --target-epsilon or --max-epsilon instead"
         )
 
 
+def related_works(table: str, options: Run) -> Related | None:
+    """What is done where there are two parts, one made for the other; None where there is but one."""
+    if options.columns.context is not None:
+        return Related(_work_of_subjects(options), _work_of_events(table, options), ("Subjects", "Events"), "subjects")
+    if options.text:
+        return Related(
+            _work_of_columns(table, options), _work_of_texts(table, options), ("Columns", "Texts"), "columns"
+        )
+    return None
+
+
 def work_of_table(table: str, options: Run) -> Work:
-    """All stages for a table without a context."""
+    """All stages for a table by itself."""
+    types = encodings(options.columns.encoding, "--encoding")
+    is_language = any(kind.startswith(_LANGUAGE) for kind in types.values())
     settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed)}
-    settings |= _modelling(options) | {"generate": options.rows.settings(options.seed)}
+    settings |= _modelling(options, options.training, ModelType.LANGUAGE if is_language else ModelType.TABULAR)
+    settings |= {"generate": options.rows.settings(options.seed)}
     return Work(options.places.workspace, settings, {"split": from_files({"tgt_data": table})}, options.places.output)
 
 
-def work_of_subjects(options: Run) -> Work:
+def _work_of_subjects(options: Run) -> Work:
     """All stages for the context, in a workspace of its own."""
     settings: dict[str, Settings] = {"split": options.division.settings_of_subjects(options.columns, options.seed)}
-    settings |= _modelling(options, is_sequential=False)
-    settings |= {"generate": options.rows.of_subjects().settings(options.seed)}
+    settings |= _modelling(options, options.training.of_subjects())
+    settings |= {"generate": options.rows.without_wishes().settings(options.seed)}
     tables = {"split": from_files({"tgt_data": options.columns.context})}
-    return Work(_workspace_of_subjects(options), settings, tables, options.context_output)
+    return Work(_workspace_of(_SUBJECTS, options), settings, tables, options.context_output)
 
 
-def work_of_events(table: str, options: Run) -> Work:
+def _work_of_events(table: str, options: Run) -> Work:
     """All stages for the events; the last one is for the synthetic subjects."""
     settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed)}
-    settings |= _modelling(options) | {"generate": options.rows.of_events().settings(options.seed)}
+    settings |= _modelling(options, options.training)
+    settings |= {"generate": options.rows.for_given().settings(options.seed)}
     tables: dict[str, Tables] = {
         "split": from_files({"tgt_data": table, "ctx_data": options.columns.context}),
-        "generate": {"ctx_data": partial(_synthetic_table, _workspace_of_subjects(options))},
+        "generate": {"ctx_data": partial(_synthetic_table, _workspace_of(_SUBJECTS, options))},
     }
     return Work(options.places.workspace, settings, tables, options.places.output)
 
 
-def _modelling(options: Run, *, is_sequential: bool = True) -> dict[str, Settings]:
-    values, training = options.values, options.training
-    if not is_sequential:
-        training = training.of_subjects()
+def _work_of_columns(table: str, options: Run) -> Work:
+    """All stages for the columns that are not free text, in a workspace of its own."""
+    texts = options.text or []
+    types = encodings(options.columns.encoding, "--encoding")
+    types = {name: kind for name, kind in types.items() if name not in texts}
+    settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed, types)}
+    settings |= _modelling(options, options.training) | {"generate": options.rows.settings(options.seed)}
+    return Work(
+        _workspace_of(_COLUMNS, options), settings, {"split": {"tgt_data": partial(_without, table, tuple(texts))}}
+    )
+
+
+def _work_of_texts(table: str, options: Run) -> Work:
+    """All stages of a language model of the whole table, whose last one is given the other columns."""
+    texts = options.text or []
+    known = encodings(options.columns.encoding, "--encoding")
+    types = {name: known.get(name, ModelEncodingType.LANGUAGE_TEXT.value) for name in texts}
+    settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed, types)}
+    settings |= _modelling(options, options.training.of_texts(options.text_model), ModelType.LANGUAGE)
+    settings |= {"generate": options.rows.for_given().without_wishes().settings(options.seed)}
+    tables: dict[str, Tables] = {
+        "split": from_files({"tgt_data": table}),
+        "generate": {"seed_data": partial(_synthetic_table, _workspace_of(_COLUMNS, options))},
+    }
+    return Work(options.places.workspace, settings, tables, options.places.output)
+
+
+def _without(table: str, columns: tuple[str, ...]) -> object:
+    rows = read_table(table)
+    missing = [name for name in columns if name not in rows.column_names]
+    if missing:
+        raise InputError(f"--text: expected columns of the table, found {missing[0]!r}; it has {rows.column_names}")
+    return rows.drop_columns(list(columns))
+
+
+def _modelling(options: Run, training: Training, model_type: ModelType = ModelType.TABULAR) -> dict[str, Settings]:
+    values = options.values
     return {
         "analyze": values.settings(options.seed_of_analyze, training.privacy),
         "encode": {},
-        "train": training.settings(options.seed, values.privacy),
+        "train": training.settings(options.seed, values.privacy, model_type),
     }
 
 
-def _workspace_of_subjects(options: Run) -> str:
-    return f"{options.places.workspace.rstrip('/')}/{_SUBJECTS}"
+def _workspace_of(part: str, options: Run) -> str:
+    return f"{options.places.workspace.rstrip('/')}/{part}"
 
 
 def _synthetic_table(workspace: str) -> object:

@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
 
-from synth_engine.io import read_table
 from synth_engine.stages import split
 from synth_engine.workspace import Artefact
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ASSET, SENSITIVE, SPLIT
+from synth_pipeline.parents import source_table
 from synth_pipeline.sequences import original_sequences
 from synth_pipeline.sources import Fingerprint, fingerprint
 from synth_pipeline.stages import RESOURCES, StageRun, running
@@ -21,9 +21,14 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
     """Read the dataset's source, and its context's, and split; unless contents and settings are those of last time."""
     with running(context, SPLIT) as run:
         sources, because = _look_at_sources(run)
-        settings = run.config.split_settings(run.parent.config if run.parent else None)
+        left_out, known = _left_out(run), run.record()
+        if because is None and known is not None and known.left_out != left_out:
+            because = f"what is left out changed from {list(known.left_out)} to {list(left_out)}"
+        settings = run.config.split_settings(run.subjects.config if run.subjects else None)
         # Sources are read inside: a run that has nothing to do reads them once, for their hashes.
-        outcome = run.ensure(partial(_split, run), settings, because=because, remember=sources)
+        outcome = run.ensure(
+            partial(_split, run), settings, because=because, remember={**sources, "left_out": left_out}
+        )
         manifest = run.workspace.manifest(Artefact.TGT_DATA)
         schema = run.workspace.read(Artefact.TGT_META).bytes("schema.arrow")
         arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
@@ -33,7 +38,7 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
 
 def _look_at_sources(run: StageRun) -> tuple[dict[str, Fingerprint], str | None]:
     """Fingerprints of what the split reads, as its record names them, and why they ask for a new one, if they do."""
-    urls = {"source": run.config.source} | ({"source_of_context": run.parent.config.source} if run.parent else {})
+    urls = {"source": run.config.source} | ({"source_of_context": run.subjects.config.source} if run.subjects else {})
     record = run.record()
     found, reasons = {}, []
     for name, url in urls.items():
@@ -45,8 +50,14 @@ def _look_at_sources(run: StageRun) -> tuple[dict[str, Fingerprint], str | None]
     return found, reasons[0] if reasons else None
 
 
+def _left_out(run: StageRun) -> tuple[str, ...]:
+    """Columns that are not read, of the source and of that of the context."""
+    of_context = run.subjects.config.leave_out if run.subjects else ()
+    return (*run.config.leave_out, *(f"{run.config.context}: {name}" for name in of_context))
+
+
 def _split(run: StageRun, **parameters: Any) -> None:
-    split(read_table(run.config.source), ctx_data=run.parent.original() if run.parent else None, **parameters)
+    split(source_table(run.config), ctx_data=run.subjects.original() if run.subjects else None, **parameters)
 
 
 @graph_asset(**ASSET, kinds={"parquet"}, tags=SENSITIVE)

@@ -19,7 +19,7 @@ from synth_pipeline.stages import RESOURCES, Outcome, StageRun, running
 
 @op(ins=waiting_for("model_store"), out=Out(dict), required_resource_keys=RESOURCES)
 def generate_rows(context: OpExecutionContext) -> dict[str, Any]:
-    """Generate, unless model, settings and the twin of the context are those of last time."""
+    """Generate, unless model, settings and the twin of the parent are those of last time."""
     with running(context, GENERATE) as run:
         if run.parent is None:
             return run.ensure(generate, run.config.generate).model_dump()
@@ -34,8 +34,9 @@ def generate_rows(context: OpExecutionContext) -> dict[str, Any]:
 
 
 def _generate_for(parent: Parent, **parameters: Any) -> None:
-    """Events of synthetic subjects: keys refer to these, and no original subject is looked at."""
-    generate(ctx_data=parent.twin(), **parameters)
+    """Events of synthetic subjects, or the columns that synthetic rows lack: no original row is looked at."""
+    given = {"ctx_data" if parent.is_context else "seed_data": parent.twin()}
+    generate(**given, **parameters)
 
 
 @op(
@@ -51,17 +52,18 @@ def measure_quality(context: OpExecutionContext, generated: dict[str, Any]) -> M
         preview = reader.table(reader.parts()[0]).slice(0, metadata.N_PREVIEW_ROWS)
         folder = run.workspace.folder(Artefact.SYNTHETIC_DATA)
         shown = metadata.synthetic_data(reader.rows(), preview, folder, outcome.seconds, _figures(run))
-        shown |= synthetic_sequences(run.workspace, run.config, run.parent) | _privacy(run)
+        shown |= synthetic_sequences(run.workspace, run.config, run.subjects) | _privacy(run)
         return run.result(outcome, shown)
 
 
 def _privacy(run: StageRun) -> metadata.Metadata:
-    """How people are protected; where subjects are another dataset's, also in what is known of that."""
+    """How people are protected; where there is a parent, also in what is known of that."""
     shown = metadata.privacy(run.config, run.workspace.manifest(Artefact.MODEL_DATA))
     if run.parent is None or not run.parent.workspace.has(Artefact.MODEL_DATA):
         return shown
     beside = metadata.privacy(run.parent.config, run.parent.workspace.manifest(Artefact.MODEL_DATA))
-    return shown | {"differential_privacy_of_context": beside["differential_privacy"]}
+    whose = "context" if run.parent.is_context else "given_columns"
+    return shown | {f"differential_privacy_of_{whose}": beside["differential_privacy"]}
 
 
 def _figures(run: StageRun) -> Fidelity | None:

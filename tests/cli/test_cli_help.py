@@ -31,7 +31,17 @@ def test_help_without_a_command_lists_the_commands(synth):
 def test_options_are_in_groups_with_their_defaults(synth):
     text = synth("run", "--help").out
     groups = re.findall(r"^╭─ ([\w ]+?) ─", text, re.MULTILINE)
-    assert groups == ["Arguments", "Options", "Columns", "Context", "Privacy", "Training", "Synthetic rows", "Wishes"]
+    assert groups == [
+        "Arguments",
+        "Options",
+        "Columns",
+        "Context",
+        "Free text",
+        "Privacy",
+        "Training",
+        "Synthetic rows",
+        "Wishes",
+    ]
     words = " ".join(re.sub("[│─]", " ", text).split())
     for default in ("engine-ws", "0.8", "100", "14400", "MOSTLY_AI/Medium", "CONSTANT", "as many as the original"):
         assert f"[default: {default}]" in words

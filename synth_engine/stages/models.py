@@ -1,0 +1,34 @@
+"""Identifiers of models: which there are, and for which type of data each is."""
+
+from synth_engine.domain import InputError, ModelType
+from synth_engine.tabular.sizes import DEFAULT, IDENTIFIERS
+
+FROM_SCRATCH = "MOSTLY_AI/LSTMFromScratch-3m"
+_OURS = "MOSTLY_AI/"
+
+
+def default_model(model_type: ModelType) -> str:
+    """The identifier where nobody names one.
+
+    >>> default_model(ModelType.LANGUAGE)
+    'MOSTLY_AI/LSTMFromScratch-3m'
+    """
+    return FROM_SCRATCH if model_type is ModelType.LANGUAGE else DEFAULT
+
+
+def check_model(identifier: str | None, model_type: ModelType = ModelType.TABULAR) -> None:
+    """Raise `InputError` for an identifier that cannot be one of this type of data; None is the default.
+
+    A language model may be any causal language model that transformers can load: whether there is one of that name,
+    only loading it tells.
+    """
+    if identifier is None or identifier == default_model(model_type):
+        return
+    known = ", ".join(IDENTIFIERS)
+    if model_type is ModelType.TABULAR and identifier not in IDENTIFIERS:
+        raise InputError(f"model: expected one of {known}, found {identifier!r}")
+    if model_type is ModelType.LANGUAGE and (identifier.startswith(_OURS) or not identifier.strip()):
+        raise InputError(
+            f"model: expected {FROM_SCRATCH}, the name of a causal language model on the Hugging Face hub, or the "
+            f"folder of one, as the columns have LANGUAGE encodings; found {identifier!r}"
+        )
