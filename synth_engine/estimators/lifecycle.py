@@ -13,8 +13,8 @@ from synth_engine.domain import AnalyzeConfig, InputError, TrainConfig
 from synth_engine.estimators.own_workspace import OwnWorkspace
 from synth_engine.estimators.parameters import Parameters
 from synth_engine.estimators.tables import Features, with_target
+from synth_engine.stages.models import check_model
 from synth_engine.stages.table_input import TableLike
-from synth_engine.tabular.sizes import check_identifier
 from synth_engine.terminal import TerminalProgress
 from synth_engine.workspace import Workspace
 
@@ -105,7 +105,7 @@ class Lifecycle(Parameters):
         AnalyzeConfig.of(**self._chosen(["value_protection", "differential_privacy"]))
         device = None if self.device is None else str(self.device)
         TrainConfig.of(**{**self._chosen(_TRAIN), "device": device})
-        check_identifier(self.model)
+        check_model(self.model)
 
     def _run_stages(self, table: TableLike, workspace: Workspace) -> None:
         root = str(workspace.root)

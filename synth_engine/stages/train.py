@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, ModelStateStrategy, ProgressCallback, TrainConfig
+from synth_engine.stages.models import check_model
 from synth_engine.stages.statistics import TableStatistics
-from synth_engine.tabular.sizes import check_identifier
 from synth_engine.workspace import Artefact, Workspace
 
 if TYPE_CHECKING:  # it takes seconds to import, and only training needs it
@@ -39,8 +39,10 @@ def train(  # noqa: PLR0913
     `generate` returns rows of the right schema.
 
     Args:
-        model: ``MOSTLY_AI/Small``, ``MOSTLY_AI/Medium`` (the default) or ``MOSTLY_AI/Large``; None is the one that is
-            taken up, if any.
+        model: For tables ``MOSTLY_AI/Small``, ``MOSTLY_AI/Medium`` (the default) or ``MOSTLY_AI/Large``. For columns
+            with LANGUAGE encodings ``MOSTLY_AI/LSTMFromScratch-3m`` (the default), a small recurrent network that
+            starts from nothing, or any causal language model of transformers, by its name on the Hugging Face hub or by
+            the folder that it is in; low-rank adapters of it are trained. None is the one that is taken up, if any.
         max_training_time: Limit in minutes; None is 10 days, 0 leaves the model untrained.
         max_epochs: Limit in passes over the data, fractions allowed; None is 100, 0 leaves the model untrained.
         batch_size: Rows per micro-batch; None chooses by the number of rows.
@@ -83,7 +85,6 @@ def train(  # noqa: PLR0913
         random_state=random_state,
     )
     _check_callable(upload_model_data_callback)
-    check_identifier(config.model)
     from synth_engine.stages.devices import resolve_device
     from synth_engine.stages.learning.model_saver import ModelSaver
     from synth_engine.stages.learning.model_state import find_reusable, find_state
@@ -93,6 +94,7 @@ def train(  # noqa: PLR0913
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
     described, made = Described.read(workspace)
+    check_model(config.model, described.model_type)
     made_from = dict(made)
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)

@@ -76,6 +76,8 @@ def plan_training(
     records_per_step: int,
     steps: int,
     before: tuple[GaussianEvent, ...] = (),
+    *,
+    counts: bool = True,
 ) -> PrivatePlan:
     """Choose the noise and the number of steps.
 
@@ -88,6 +90,7 @@ def plan_training(
         records_per_step: How many of them are expected in a step.
         steps: Steps that are wanted.
         before: What the weights to start from have cost.
+        counts: Whether there are marginals to release.
 
     Raises:
         InputError: a budget that no noise can keep, or no noise at all together with a budget.
@@ -98,7 +101,7 @@ def plan_training(
     limit = config.max_epsilon if config.target_epsilon is None else config.target_epsilon
     if limit is not None and config.noise_multiplier == 0:
         raise InputError("noise_multiplier: without noise epsilon is infinite; raise it, or leave out max_epsilon")
-    marginals = _marginals(accountant, _budget(config, accountant, steps)) if steps else None
+    marginals = _marginals(accountant, _budget(config, accountant, steps)) if steps and counts else None
     after = replace(accountant, before=(*before, *([] if marginals is None else [marginals])))
     if limit is not None and after.epsilon(0) > limit:
         marginals, after = None, accountant

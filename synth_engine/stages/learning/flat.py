@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from synth_engine.stages.encoded_columns import matrix
-from synth_engine.stages.learning.kinds import Counts, Task, other_kind
+from synth_engine.stages.learning.kinds import Counts, Reusable, Task, other_kind
 from synth_engine.stages.model_files import Described, NetworkSizes, layout_of, weights_file
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.calibration import calibrate
@@ -55,7 +55,7 @@ class FlatKind:
         return len(self.codes[TRAINING])
 
     n_records = n_parts
-    default_model = DEFAULT
+    default_model, releases_counts = DEFAULT, True
 
     def batch_size(self) -> int:
         """By the number of rows."""
@@ -118,12 +118,12 @@ class FlatKind:
         """Training with differential privacy."""
         return PrivateTabularTask(self.codes[TRAINING], flexible=flexible).batch_losses
 
-    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+    def carry_over(self, reused: Reusable, new: nn.Module) -> Transfer:
         """Column by column, code by code."""
         assert isinstance(new, TabularNetwork)
-        if not isinstance(old, TabularNetwork):
-            raise other_kind(old)
-        return transfer(old, described.target.columns, new, self.statistics.columns)
+        if not isinstance(reused.network, TabularNetwork):
+            raise other_kind(reused.described, Described(self.statistics))
+        return transfer(reused.network, reused.described.target.columns, new, self.statistics.columns)
 
 
 def _read_codes(encoded: ArtefactReader, role: str) -> Tensor:

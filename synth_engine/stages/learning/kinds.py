@@ -5,22 +5,42 @@ learned (`regimes`), how the network works (`synth_engine.tabular`, `synth_engin
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from synth_engine.domain import InputError
+from synth_engine.domain import InputError, ModelType
 from synth_engine.stages.model_files import Described, Network, NetworkSizes
-from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.transferred import RESET_HINT, Transfer
 from synth_engine.training import Schedule
 from synth_engine.training.gradients import Gradients, Losses
 from synth_engine.training.loop import Referee
 from synth_engine.training.private_stepper import TappedLosses
+from synth_engine.workspace import ArtefactReader
 
 Counts = Sequence[Sequence[Tensor]]
 """How often each code of each sub-column occurs, for each table of codes that is counted."""
+
+
+@dataclass(frozen=True)
+class Reusable:
+    """A model whose weights another training starts from.
+
+    Args:
+        model: Its identifier.
+        network: With its weights.
+        described: Statistics of the data that it was trained on.
+        events: What is known of its privacy; None where it was trained without.
+        files: Its files.
+    """
+
+    model: str
+    network: Network
+    described: Described
+    events: list[dict[str, Any]] | None
+    files: ArtefactReader
 
 
 class Task(Losses, Referee, Protocol):
@@ -78,6 +98,11 @@ class Kind(Protocol):
         """What to store of a network."""
         ...
 
+    @property
+    def releases_counts(self) -> bool:
+        """Whether `bounded_counts` are anything, so that training with differential privacy has to pay for them."""
+        ...
+
     def counts(self) -> Counts:
         """How often each code occurs in training rows: what a network starts from. Sensitive."""
         ...
@@ -106,15 +131,20 @@ class Kind(Protocol):
         """Training with differential privacy: losses of records."""
         ...
 
-    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+    def carry_over(self, reused: Reusable, new: nn.Module) -> Transfer:
         """What a trained network knows, to a fresh one for these data; raises `InputError` where nothing fits."""
         ...
 
 
-def other_kind(old: nn.Module) -> InputError:
+def other_kind(old: Described, new: Described) -> InputError:
     """The error where the network to carry over from is not of the kind of the data."""
-    rows, subjects = "rows of one table", "the rows of subjects (tgt_context_key)"
-    expected, found = (subjects, rows) if isinstance(old, TabularNetwork) else (rows, subjects)
+    expected, found = _told(new), _told(old)
     return InputError(
         f"model to reuse: expected a model of {expected}, as in the data, found one of {found}; {RESET_HINT}"
     )
+
+
+def _told(described: Described) -> str:
+    if described.model_type is ModelType.LANGUAGE:
+        return "written records (LANGUAGE encodings)"
+    return "the rows of subjects (tgt_context_key)" if described.has_subjects else "rows of one table"

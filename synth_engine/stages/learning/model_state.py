@@ -8,6 +8,7 @@ import torch
 
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
 from synth_engine.stages import model_files as files
+from synth_engine.stages.learning.kinds import Reusable
 from synth_engine.stages.learning.model_saver import FORMAT, Run
 from synth_engine.training import Learner, Randomness
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
@@ -102,25 +103,6 @@ def _read(workspace: Workspace, model: ArtefactReader) -> State:
     return State(run, sizes, found["learner"])
 
 
-@dataclass(frozen=True)
-class Reusable:
-    """A model whose weights another training starts from.
-
-    Args:
-        model: Its identifier.
-        network: With its weights.
-        described: Statistics of the data that it was trained on.
-        events: What is known of its privacy; None where it was trained without.
-        digest: Of its files.
-    """
-
-    model: str
-    network: files.Network
-    described: files.Described
-    events: list[dict[str, Any]] | None
-    digest: str
-
-
 def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: torch.device) -> Reusable | None:
     """The model to reuse; None where there is none, or nothing in it, or where it is not asked for.
 
@@ -143,7 +125,7 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
         return None
     privacy = model.manifest.facts.get("privacy")
     events = None if privacy is None else privacy["events"]
-    return Reusable(_configs_of(model).model, network, described, events, model.manifest.digest)
+    return Reusable(_configs_of(model).model, network, described, events, model)
 
 
 def _configs_of(model: ArtefactReader) -> files.ModelConfigs:

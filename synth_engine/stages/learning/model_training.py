@@ -10,9 +10,9 @@ from synth_engine._version import __version__
 from synth_engine.domain import ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
 from synth_engine.stages.learning.flat import FlatKind
-from synth_engine.stages.learning.kinds import Counts, Kind
+from synth_engine.stages.learning.kinds import Counts, Kind, Reusable
 from synth_engine.stages.learning.model_saver import ModelSaver, Run
-from synth_engine.stages.learning.model_state import Reusable, State
+from synth_engine.stages.learning.model_state import State
 from synth_engine.stages.learning.private_regime import PrivateRegime, private_settings
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
@@ -119,7 +119,7 @@ class ModelTraining:
         Two private trainings that differ in anything must not share their noise: it would cancel in the difference of
         their models, and leave what only one of them has seen. The workspace's key is in it as seeds can be guessed.
         """
-        reused = None if self.reused is None else self.reused.digest
+        reused = None if self.reused is None else self.reused.files.manifest.digest
         config = self.config.model_dump_json(exclude={"model_state_strategy"})
         return "\x1f".join(map(str, (__version__, self.encoded.manifest.digest, reused, team.size, config)))
 
@@ -134,7 +134,7 @@ class ModelTraining:
         )  # the number that is published; the real one may be secret
         settings = private_settings(self.config, team, self._kind, n_records)
         return PrivateRegime.planned(
-            self.config, randomness, settings, n_records, ledger, resumed=resumed, reused=self.reused
+            self.config, randomness, settings, self._kind, n_records, ledger, resumed=resumed, reused=self.reused
         )
 
     def _network(self, regime: Regime, counts: Counts | None, randomness: Randomness) -> Network:
@@ -145,7 +145,7 @@ class ModelTraining:
         if counts is not None:
             self._kind.start(network, counts)
         if self.reused is not None:
-            self.saver.transfer = self._kind.carry_over(self.reused.network, self.reused.described, network)
+            self.saver.transfer = self._kind.carry_over(self.reused, network)
             if self.saver.transfer.n_new_codes and counts is not None:  # half of what a first epoch would bring
                 self._calibrate(network, counts, randomness.generator(self.device, "reuse"))
         return network

@@ -11,8 +11,7 @@ from typing import Any, Self
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, TrainConfig
 from synth_engine.privacy.accounting import Accountant, GaussianEvent
-from synth_engine.stages.learning.kinds import Counts, Kind
-from synth_engine.stages.learning.model_state import Reusable
+from synth_engine.stages.learning.kinds import Counts, Kind, Reusable
 from synth_engine.stages.learning.regimes import DEFAULT_EPOCHS, Parts, common_settings, limits_of
 from synth_engine.stages.learning.spending import Bounded, RunLedger, allowance_of
 from synth_engine.stages.model_files import Network
@@ -162,6 +161,7 @@ class PrivateRegime:
         config: TrainConfig,
         randomness: Randomness,
         settings: dict[str, Any],
+        kind: Kind,
         n_records: int,
         ledger: RunLedger,
         *,
@@ -174,6 +174,7 @@ class PrivateRegime:
             config: Settings of the training.
             randomness: Of the run.
             settings: See `private_settings`.
+            kind: What is learned from.
             n_records: Number of training records, as it was published.
             ledger: Of the run.
             resumed: The plan of the run that is gone on with, and the ``steps_taken`` in it.
@@ -190,7 +191,9 @@ class PrivateRegime:
         wanted = steps_of(private_limits(config)["epochs"], max(1, round(1 / rate))) if n_records else 0
         if resumed is None:
             before = _events_of(reused)
-            plan = plan_training(privacy, n_records, max(records_per_step, 1), wanted, before)
+            plan = plan_training(
+                privacy, n_records, max(records_per_step, 1), wanted, before, counts=kind.releases_counts
+            )
             _check_cost(privacy, replace(plan.accountant, before=before).epsilon(0))
         else:
             plan = _taken_up(privacy, resumed, wanted)

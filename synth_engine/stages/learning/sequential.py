@@ -18,7 +18,7 @@ from synth_engine.sequences.transfer import SequenceColumns, transfer_sequences
 from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.encode import EVENTS, LENGTH
 from synth_engine.stages.encoded_columns import list_codes
-from synth_engine.stages.learning.kinds import Counts, Task, other_kind
+from synth_engine.stages.learning.kinds import Counts, Reusable, Task, other_kind
 from synth_engine.stages.lists import ListLength
 from synth_engine.stages.model_files import Described, NetworkSizes, sequence_layout_of, weights_file
 from synth_engine.tabular.calibration import BATCH, MAX_ROWS, calibrate
@@ -53,7 +53,7 @@ class SequenceKind:
     records: Mapping[str, Records]
     window: int
 
-    default_model = DEFAULT
+    default_model, releases_counts = DEFAULT, True
 
     @classmethod
     def read(
@@ -195,12 +195,14 @@ class SequenceKind:
         )
         return task.batch_losses
 
-    def carry_over(self, old: nn.Module, described: Described, new: nn.Module) -> Transfer:
+    def carry_over(self, reused: Reusable, new: nn.Module) -> Transfer:
         """Column by column, code by code, in events, their numbers and the context."""
         assert isinstance(new, SequenceNetwork)
+        old = reused.network
         if not isinstance(old, SequenceNetwork):
-            raise other_kind(old)
-        return transfer_sequences(old, _columns(described, old.layout), new, _columns(self.described, new.layout))
+            raise other_kind(reused.described, self.described)
+        known = _columns(reused.described, old.layout)
+        return transfer_sequences(old, known, new, _columns(self.described, new.layout))
 
 
 def _columns(described: Described, layout: SequenceLayout) -> SequenceColumns:
