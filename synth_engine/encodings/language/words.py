@@ -1,0 +1,114 @@
+"""Words of texts, and how many entities have each: of a whole column at a time.
+
+A word is a run of letters, of digits or of other characters, with the one space before it, as byte-level byte-pair
+tokenizers take texts apart (Radford et al., "Language models are unsupervised multitask learners", 2019).
+
+Belongs here: taking apart, counting. Does not belong here: which words may be known.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from synth_engine.encodings.code_points import CodePoints, all_points, lengths_of, utf8_sizes
+from synth_engine.encodings.value_counts import Counts
+
+Integers = npt.NDArray[np.int64]
+
+_OTHER, _LETTER, _NUMBER, _SPACE = range(4)
+_KINDS = {"L": _LETTER, "M": _LETTER, "N": _NUMBER}  # marks belong to the letters before them
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Which words are in which texts, each of them once.
+
+    Args:
+        words: Distinct words, ascending, as ``large_string``.
+        text: Index of the text of each pair of a text and a word, ascending.
+        word: Index of the word of each pair, ascending inside a text.
+        n_texts: Number of texts.
+    """
+
+    words: pa.Array
+    text: Integers
+    word: Integers
+    n_texts: int
+
+    @classmethod
+    def of(cls, texts: pa.Array) -> Self:
+        """Take ``large_string`` without nulls apart. White space alone is no word."""
+        points, lengths = all_points(texts), lengths_of(texts)
+        if len(points) == 0:
+            return cls(pa.array([], pa.large_string()), np.zeros(0, np.int64), np.zeros(0, np.int64), len(texts))
+        text_of_point = np.repeat(np.arange(len(texts)), lengths)
+        kinds = _kinds(points)
+        starts = np.flatnonzero(_begins(points, kinds, text_of_point))
+        is_word = kinds[np.append(starts[1:], len(points)) - 1] != _SPACE
+        encoded = _slices(points, starts).filter(pa.array(is_word)).dictionary_encode()
+        order = pc.array_sort_indices(encoded.dictionary)
+        place = np.empty(len(order), np.int64)
+        place[order.to_numpy()] = np.arange(len(order))
+        n_words = max(len(order), 1)
+        pairs = np.unique(text_of_point[starts[is_word]] * n_words + place[encoded.indices.to_numpy()])
+        return cls(encoded.dictionary.take(order), *np.divmod(pairs, n_words), len(texts))
+
+    def holders(self, of_text: Counts) -> Counts:
+        """How many entities have each word, for so many that have each text, and have only that one."""
+        held = np.bincount(self.word, weights=of_text[self.text], minlength=len(self.words))
+        return held.astype(np.int64)
+
+    def representatives(self, of_text: Counts) -> Counts:
+        """How many entities stand for each word, where each stands for one word of its text.
+
+        Entities with the same text stand for its words in turn. So one entity more adds one to one word, which depends
+        on its text, and on how many have that, alone.
+        """
+        n_words = np.bincount(self.text, minlength=self.n_texts)
+        first = np.cumsum(n_words) - n_words
+        place = np.arange(len(self.word)) - first[self.text]
+        # Which word is the first in turn tells the word alone, too: one that is spread evenly over texts.
+        spread = np.bincount(self.text, weights=self.word_sizes[self.word], minlength=self.n_texts).astype(np.int64)
+        each, more = np.divmod(of_text, np.maximum(n_words, 1))
+        turn = (place - spread[self.text]) % np.maximum(n_words, 1)[self.text]
+        return self._added(each[self.text] + (turn < more[self.text]))
+
+    @property
+    def word_sizes(self) -> Counts:
+        """Number of bytes of each word."""
+        sizes: Counts = pc.binary_length(self.words).to_numpy().astype(np.int64)
+        return sizes
+
+    def _added(self, of_pair: Counts) -> Counts:
+        added = np.bincount(self.word, weights=of_pair, minlength=len(self.words))
+        return added.astype(np.int64)
+
+
+def _kinds(points: CodePoints) -> npt.NDArray[np.uint8]:
+    """What kind of character each code point is."""
+    kinds = np.zeros(int(points.max()) + 1, np.uint8)
+    for point in np.flatnonzero(np.bincount(points)).tolist():
+        kinds[point] = _SPACE if chr(point).isspace() else _KINDS.get(unicodedata.category(chr(point))[0], _OTHER)
+    return kinds[points]
+
+
+def _begins(points: CodePoints, kinds: npt.NDArray[np.uint8], text: Integers) -> npt.NDArray[np.bool_]:
+    """At which code points a word begins, or a character of white space that belongs to none."""
+    is_first = np.append(True, text[1:] != text[:-1])
+    begins = is_first | (kinds == _SPACE) | np.append(True, kinds[1:] != kinds[:-1])
+    is_after_space = np.append(False, points[:-1] == ord(" ")) & ~is_first
+    found: npt.NDArray[np.bool_] = begins & ~(is_after_space & (kinds != _SPACE))
+    return found
+
+
+def _slices(points: CodePoints, starts: Integers) -> pa.Array:
+    """Texts from each start to the next, as ``large_string``."""
+    utf8 = str(memoryview(points.astype("<u4").tobytes()), "utf-32-le").encode()
+    ends = np.concatenate([[0], np.cumsum(utf8_sizes(points))])
+    offsets = np.append(ends[starts], ends[-1])
+    return pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(utf8))
