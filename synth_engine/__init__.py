@@ -17,14 +17,16 @@ from synth_engine import domain
 from synth_engine._version import __version__
 
 if TYPE_CHECKING:
-    from synth_engine.estimators import TabularARGN
+    from synth_engine.estimators import LanguageModel, TabularARGN
     from synth_engine.stages.analyze import analyze
     from synth_engine.stages.encode import encode
     from synth_engine.stages.generate import generate
     from synth_engine.stages.split import split
     from synth_engine.stages.train import train
 
-__all__ = ["TabularARGN", "__version__", "analyze", "domain", "encode", "generate", "split", "train"]
+__all__ = ["LanguageModel", "TabularARGN", "__version__", "analyze", "domain", "encode", "generate", "split", "train"]
+
+_ESTIMATORS = {"LanguageModel", "TabularARGN"}
 
 
 def __getattr__(name: str) -> Any:
@@ -32,7 +34,7 @@ def __getattr__(name: str) -> Any:
     # command line has shown its help.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(f"synth_engine.{'estimators' if name == 'TabularARGN' else 'stages'}")
+    home = importlib.import_module(f"synth_engine.{'estimators' if name in _ESTIMATORS else 'stages'}")
     globals()[name] = getattr(home, name)
     return globals()[name]
 

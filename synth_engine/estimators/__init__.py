@@ -4,6 +4,7 @@ Belongs here: what an estimator is asked, and in which form it answers. Does not
 what it computes. scikit-learn is not needed; where it is there, its `clone` takes these estimators.
 """
 
+from synth_engine.estimators.language_model import LanguageModel
 from synth_engine.estimators.tabular_argn import TabularARGN
 
-__all__ = ["TabularARGN"]
+__all__ = ["LanguageModel", "TabularARGN"]

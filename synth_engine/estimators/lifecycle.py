@@ -3,13 +3,13 @@
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from upath import UPath
 
 from synth_engine import stages
-from synth_engine.domain import AnalyzeConfig, InputError, TrainConfig
+from synth_engine.domain import AnalyzeConfig, InputError, ModelType, TrainConfig
 from synth_engine.estimators.own_workspace import OwnWorkspace
 from synth_engine.estimators.parameters import Parameters
 from synth_engine.estimators.tables import Features, with_target
@@ -59,6 +59,7 @@ class Lifecycle(Parameters):
     target_: str | None
     feature_names_in_: Any
 
+    _model_type: ClassVar[ModelType] = ModelType.TABULAR
     _own: OwnWorkspace | None = None
     _workspace: Workspace | None = None
     _opened: "Fitted | None" = None
@@ -105,7 +106,7 @@ class Lifecycle(Parameters):
         AnalyzeConfig.of(**self._chosen(["value_protection", "differential_privacy"]))
         device = None if self.device is None else str(self.device)
         TrainConfig.of(**{**self._chosen(_TRAIN), "device": device})
-        check_model(self.model)
+        check_model(self.model, self._model_type)
 
     def _run_stages(self, table: TableLike, workspace: Workspace) -> None:
         root = str(workspace.root)
@@ -114,13 +115,15 @@ class Lifecycle(Parameters):
         seed = None if self.value_protection else self.random_state
         with TerminalProgress() if self.verbose else nullcontext() as progress:
             always: dict[str, Any] = {"workspace_dir": root, "update_progress": progress}
-            stages.split(table, **self._chosen(_SPLIT), **always, random_state=self.random_state)
+            settings = self._chosen(_SPLIT) | {"model_type": self._model_type}
+            stages.split(table, **settings, **always, random_state=self.random_state)
             stages.analyze(**protected, **always, random_state=seed)
             stages.encode(**always)
             stages.train(**self._chosen(_TRAIN), **always)
 
     def _chosen(self, names: list[str]) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in names}
+        known = self.get_params()
+        return {name: known[name] for name in names if name in known}
 
     @classmethod
     def from_workspace(cls, path: str | Path | UPath, **params: Any) -> Self:
@@ -142,14 +145,19 @@ class Lifecycle(Parameters):
         model = estimator._any_model()
         estimator.feature_names_in_ = np.array(model.statistics.schema.names, dtype=object)
         configs, keys = model.configs, model.statistics.keys
-        return estimator.set_params(
-            model=configs.model,
-            enable_flexible_generation=configs.enable_flexible_generation,
-            max_sequence_window=configs.max_sequence_window,
-            tgt_primary_key=keys.primary_key,
-            tgt_context_key=keys.context_key,
-            ctx_primary_key=model.context_primary_key,
-        )
+        if configs.model_type is not cls._model_type:
+            raise InputError(
+                f"{path}: expected a {cls._model_type} model for {cls.__name__}, found a {configs.model_type} model"
+            )
+        told = {
+            "model": configs.model,
+            "enable_flexible_generation": configs.enable_flexible_generation,
+            "max_sequence_window": configs.max_sequence_window,
+            "tgt_primary_key": keys.primary_key,
+            "tgt_context_key": keys.context_key,
+            "ctx_primary_key": model.context_primary_key,
+        }
+        return estimator.set_params(**{name: value for name, value in told.items() if name in estimator.get_params()})
 
     def close(self) -> None:
         """Give up the model. A temporary workspace is removed; one that was given stays. May be called again."""

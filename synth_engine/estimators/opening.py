@@ -1,13 +1,15 @@
-"""The model of a workspace, opened to be asked: of rows, or of subjects and their events. With this comes torch."""
+"""The model of a workspace, opened to be asked: of rows, of subjects and their events, or of records that are written. With this comes torch."""
 
 from typing import TypeAlias
 
+from synth_engine.domain import ModelType
 from synth_engine.estimators.fitted_model import FittedModel
+from synth_engine.estimators.fitted_records import FittedRecords
 from synth_engine.estimators.fitted_sequences import FittedSequences
 from synth_engine.stages.model_files import Described
 from synth_engine.workspace import Artefact, Workspace
 
-Fitted: TypeAlias = FittedModel | FittedSequences
+Fitted: TypeAlias = FittedModel | FittedSequences | FittedRecords
 
 
 def open_model(workspace: Workspace, device: str | None) -> Fitted:
@@ -15,6 +17,8 @@ def open_model(workspace: Workspace, device: str | None) -> Fitted:
     stats = workspace.read(Artefact.TGT_STATS)
     model = workspace.read(Artefact.MODEL_DATA, made_from={Artefact.TGT_STATS: stats.manifest})
     described = Described.of_model(model)
+    if described.model_type is ModelType.LANGUAGE:
+        return FittedRecords.open(model, described, device)
     if described.has_subjects:
         return FittedSequences.open(model, described, device)
     return FittedModel.open(model, described.target, device)

@@ -3,23 +3,27 @@
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from synth_engine.domain import ModelType
 from synth_engine.encodings import Encoding
+from synth_engine.language.network import LanguageNetwork
+from synth_engine.language.pretrained import AdapterSizes
+from synth_engine.language.recurrent import RecurrentSizes
 from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.task import DEFAULT_WINDOW
 from synth_engine.stages.encode import LENGTH
 from synth_engine.stages.lists import ListEncoding
+from synth_engine.stages.models import default_model
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.tabular.layout import Column, Layout
 from synth_engine.tabular.network import TabularNetwork
-from synth_engine.tabular.sizes import DEFAULT, Sizes, sizes_for
+from synth_engine.tabular.sizes import Sizes, sizes_for
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
 WEIGHTS_FILE = "model-weights.pt"
@@ -30,8 +34,8 @@ CONTEXT_STATISTICS_FILE = "model-context-statistics.json"
 PROGRESS_FILE = "progress-messages.csv"
 SNAPSHOT_FILE = "training-snapshot.pt"
 
-Network = TabularNetwork | SequenceNetwork
-NetworkSizes = Sizes
+Network = TabularNetwork | SequenceNetwork | LanguageNetwork
+NetworkSizes = Sizes | AdapterSizes | RecurrentSizes
 
 
 class ModelConfigs(BaseModel):
@@ -41,7 +45,7 @@ class ModelConfigs(BaseModel):
 
     model: str
     model_type: ModelType = ModelType.TABULAR
-    sizes: NetworkSizes | None = None
+    sizes: Annotated[NetworkSizes | None, Field(union_mode="left_to_right")] = None
     enable_flexible_generation: bool
     max_sequence_window: int | None = None
 
@@ -86,12 +90,12 @@ class Described:
     @property
     def model_type(self) -> ModelType:
         """What kind of model they are learned by."""
-        return ModelType.TABULAR
+        return ModelType.LANGUAGE if self.target.language else ModelType.TABULAR
 
     @property
     def default_model(self) -> str:
         """The identifier of the model where nobody names one."""
-        return DEFAULT
+        return default_model(self.model_type)
 
     @property
     def has_subjects(self) -> bool:
@@ -101,6 +105,8 @@ class Described:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to learn: no column but keys, and no numbers of events."""
+        if self.model_type is ModelType.LANGUAGE:
+            return False
         return sequence_layout_of(self).is_empty if self.has_subjects else not self.target.columns
 
 
@@ -136,13 +142,6 @@ def _list_layout(name: str, encoding: ListEncoding) -> ListLayout:
 
 def _layout(columns: Mapping[str, Encoding]) -> Layout:
     return Layout(tuple(Column(name, item.cardinalities, item.ranks()) for name, item in columns.items()))
-
-
-def load(model: ArtefactReader, described: Described, device: torch.device) -> Network | None:
-    """The trained network of whatever kind, ready for sampling; None where there is no column to model."""
-    if described.has_subjects:
-        return load_sequence_network(model, described, device)
-    return load_network(model, described.target, device)
 
 
 def load_network(model: ArtefactReader, statistics: TableStatistics, device: torch.device) -> TabularNetwork | None:

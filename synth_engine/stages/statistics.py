@@ -68,6 +68,11 @@ class TableStatistics(BaseModel):
         return schema_from_text(self.arrow_schema)
 
     @property
+    def modelled(self) -> list[str]:
+        """Names of the columns that the model knows: all but keys."""
+        return [*self.columns, *self.lists, *self.language]
+
+    @property
     def total_records(self) -> int:
         """Training and validation records together."""
         return self.no_of_training_records + self.no_of_validation_records

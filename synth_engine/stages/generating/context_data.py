@@ -1,5 +1,6 @@
 """Context data: the subjects that the user gives, whose events are drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,13 +8,17 @@ import pandas as pd
 import pyarrow as pa
 
 from synth_engine.domain import InputError
+from synth_engine.encodings.language import LanguageEncoding
 from synth_engine.sequences.context import Context
 from synth_engine.stages.contexts import context_of
+from synth_engine.stages.language_data import CONTEXT, written
+from synth_engine.stages.model_files import Described
 from synth_engine.stages.relations import check_primary_key
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.table_input import TableLike, fitted, to_arrow
 
 ARGUMENT = "ctx_data"
+NO_CONTEXT = f"{ARGUMENT}: the model has no context table, so none can be given; use seed_data for columns"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class ContextData:
         """
         key, schema = context.keys.primary_key, context.schema
         assert key is not None
-        names = [*context.columns, *context.lists]
+        names = context.modelled
         table = to_arrow(_selected(data, [key, *names]), ARGUMENT, lists=True)
         check_primary_key(table, key, ARGUMENT)
         # Of a target without any row it is not known which type its keys have.
@@ -54,7 +59,7 @@ class ContextData:
         fields = [schema.field(name).with_nullable(True) for name in names]
         columns = [fitted(table[field.name].combine_chunks(), field, ARGUMENT) for field in fields]
         found = cls(keys, pa.table({key: keys, **dict(zip(names, columns, strict=True))}), context)
-        found.codes(0, found.size)
+        found._check()
         return found
 
     @property
@@ -62,12 +67,53 @@ class ContextData:
         """Number of subjects."""
         return len(self.keys)
 
+    def _check(self) -> None:
+        """Raise `InputError` for values that cannot be encoded or written."""
+        if self.statistics.language:
+            self.literals(self.statistics.language, 0, self.size)
+        else:
+            self.codes(0, self.size)
+
+    def literals(self, columns: Mapping[str, LanguageEncoding], start: int, n_rows: int) -> dict[str, pa.Array]:
+        """What is written of some subjects, by column of the encoded data; raises `InputError` if it cannot be."""
+        try:
+            return dict(written(self.table.slice(start, n_rows), columns, CONTEXT))
+        except InputError as error:
+            raise InputError(f"{ARGUMENT}: {error}") from None
+
     def codes(self, start: int, n_rows: int) -> Context:
         """Codes of some subjects; raises `InputError` for values that cannot be encoded."""
         try:
             return context_of(self.table.slice(start, n_rows).combine_chunks(), self.statistics)
         except InputError as error:
             raise InputError(f"{ARGUMENT}: {error}") from None
+
+
+def context_for(described: Described, ctx_data: TableLike | None, key: pa.Field) -> ContextData | None:
+    """The subjects that are given to a model with a context key; None where it has no context table.
+
+    Args:
+        described: Statistics that the model was trained with.
+        ctx_data: What the user gives.
+        key: The context key of the target.
+
+    Raises:
+        InputError: subjects are given to a model that has no context table, or none to one that has.
+    """
+    if described.context is None:
+        if ctx_data is not None:
+            raise InputError(
+                "ctx_data: the model has no context table, so none can be given; use seed_data for what is known of "
+                f"subjects, with their keys in {key.name!r}"
+            )
+        return None
+    if ctx_data is None:
+        raise InputError(
+            f"ctx_data: expected the subjects whose rows are to be generated, found None; {key.name!r} refers to a "
+            "context table, so give synthetic subjects, made by a model of that table, or, if you really want rows "
+            "for real people, the original table"
+        )
+    return ContextData.of(ctx_data, described.context, key)
 
 
 def _selected(data: TableLike, names: list[str]) -> TableLike:

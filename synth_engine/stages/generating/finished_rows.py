@@ -24,6 +24,9 @@ def finished_schema(
         is_given = seeds is not None and name in seeds.names and name not in seeds.filled
         if is_given and seeds is not None and (seeds.table[name].null_count or in_all_rows):
             return bool(seeds.table[name].null_count)
+        if name in statistics.language:
+            encoding = statistics.language[name]
+            return encoding.has_nulls or not encoding.has_values
         return name in statistics.columns and draws_nulls(statistics.columns[name], method)
 
     schema = statistics.schema

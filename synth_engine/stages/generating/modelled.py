@@ -6,8 +6,8 @@ from synth_engine.stages.statistics import TableStatistics
 
 def check_modelled(name: str, parameter: str, statistics: TableStatistics) -> None:
     """Raise `InputError` unless the model knows the column."""
-    if name not in statistics.columns:
-        known = ", ".join(statistics.columns)
+    if name not in statistics.modelled:
+        known = ", ".join(statistics.modelled)
         is_key = name in statistics.schema.names
         what = "is a key, which the model does not know" if is_key else "is not in the original table"
         raise InputError(f"{parameter}: column {name!r} {what}; expected one of {known}")

@@ -2,14 +2,16 @@
 
 from typing import TypeAlias
 
-from synth_engine.domain import GenerateConfig, InputError
+from synth_engine.domain import GenerateConfig, InputError, ModelType
+from synth_engine.stages.generating.context_data import NO_CONTEXT
 from synth_engine.stages.generating.opened_model import OpenedModel
+from synth_engine.stages.generating.record_source import RecordSource
 from synth_engine.stages.generating.row_source import RowSource
 from synth_engine.stages.generating.sequence_source import SequenceSource
 from synth_engine.stages.table_input import TableLike
 from synth_engine.workspace import Workspace
 
-Source: TypeAlias = RowSource | SequenceSource
+Source: TypeAlias = RowSource | SequenceSource | RecordSource
 """Where shards come from, one as the other: `unit`, `n_rows` of that unit, `n_shards`, `size` and rows of a `shard`."""
 
 
@@ -32,8 +34,10 @@ def open_source(
         InputError: something that the model cannot do, naming the parameter and the column.
     """
     model = OpenedModel.of(workspace, stacklevel=4)
+    if model.configs.model_type is ModelType.LANGUAGE:
+        return RecordSource.of(model, config, seed_data, ctx_data)
     if model.statistics.keys.context_key is not None:
         return SequenceSource.of(model, config, seed_data, ctx_data)
     if ctx_data is not None:
-        raise InputError("ctx_data: the model has no context table, so none can be given; use seed_data for columns")
+        raise InputError(NO_CONTEXT)
     return RowSource.of(model, config, seed_data)

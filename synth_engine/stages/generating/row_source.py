@@ -18,7 +18,7 @@ from synth_engine.stages.generating.draw_plan import DrawPlan, Parity, make_plan
 from synth_engine.stages.generating.even_numbers import even_numbers
 from synth_engine.stages.generating.finished_rows import finished_schema
 from synth_engine.stages.generating.opened_model import OpenedModel
-from synth_engine.stages.generating.seed_data import SeedData
+from synth_engine.stages.generating.seed_data import SeedData, n_rows_of
 from synth_engine.stages.keys import make_keys
 from synth_engine.stages.layouts import parquet_table
 from synth_engine.stages.model_files import layout_of, load_network
@@ -78,7 +78,7 @@ class RowSource:
             network=load_network(model.files, statistics, device),
             config=config,
             seed=fresh_seed() if config.random_state is None else config.random_state,
-            n_rows=_n_rows(config, statistics, seeds),
+            n_rows=n_rows_of(config, statistics, seeds),
             seeds=seeds,
             inputs=model.inputs,
         )
@@ -189,17 +189,6 @@ class RowSource:
         size = self.network.layout.cardinalities[self.plan.parity.target]
         counts = torch.bincount(codes[:, self.plan.parity.target], minlength=size).double()
         return counts / counts.sum().clamp(min=1)
-
-
-def _n_rows(config: GenerateConfig, statistics: TableStatistics, seeds: SeedData | None) -> int:
-    if seeds is None:
-        return statistics.total_records if config.sample_size is None else config.sample_size
-    if config.sample_size not in (None, seeds.n_rows):
-        raise InputError(
-            f"sample_size: seed_data has {seeds.n_rows} row(s), which is how many are generated, found "
-            f"{config.sample_size}; leave it out"
-        )
-    return seeds.n_rows
 
 
 def _check_last_key(source: RowSource) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from synth_engine.domain import InputError
+from synth_engine.domain import GenerateConfig, InputError
 from synth_engine.encodings import Encoding, Entities
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.table_input import TableLike, fitted, to_arrow
@@ -117,3 +117,15 @@ class SeedData:
             raise InputError(
                 f"{ARGUMENT}: the primary key {key!r} must be unique, found {len(values) - n_different} value(s) again"
             )
+
+
+def n_rows_of(config: GenerateConfig, statistics: TableStatistics, seeds: SeedData | None) -> int:
+    """Number of rows to come, where each stands for itself; raises `InputError` where two numbers are asked for."""
+    if seeds is None:
+        return statistics.total_records if config.sample_size is None else config.sample_size
+    if config.sample_size not in (None, seeds.n_rows):
+        raise InputError(
+            f"sample_size: seed_data has {seeds.n_rows} row(s), which is how many are generated, found "
+            f"{config.sample_size}; leave it out"
+        )
+    return seeds.n_rows

@@ -15,7 +15,7 @@ from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.sampler import draw_events
 from synth_engine.stages.devices import resolve_device
 from synth_engine.stages.generating.coming_subjects import ComingSubjects
-from synth_engine.stages.generating.context_data import ContextData
+from synth_engine.stages.generating.context_data import context_for
 from synth_engine.stages.generating.draw_plan import DrawPlan, make_plan
 from synth_engine.stages.generating.drawn_lengths import Lengths, drawn_lengths
 from synth_engine.stages.generating.finished_rows import finished_schema
@@ -72,7 +72,7 @@ class SequenceSource:
         statistics, described = model.statistics, Described.of_model(model.files)
         key = statistics.keys.context_key
         assert key is not None
-        context = _context(described, ctx_data, statistics.schema.field(key))
+        context = context_for(described, ctx_data, statistics.schema.field(key))
         filled = config.imputation.columns if config.imputation else ()
         seeds = None if seed_data is None else SeedData.of(seed_data, statistics, filled)
         if seeds is not None:
@@ -206,19 +206,3 @@ class SequenceSource:
         if name is not None and n_rows > 0:
             make_keys(self.statistics.schema.field(name), 1, n_rows - 1, generator(0, "generate", "last key"))
 
-
-def _context(described: Described, ctx_data: TableLike | None, key: pa.Field) -> ContextData | None:
-    if described.context is None:
-        if ctx_data is not None:
-            raise InputError(
-                "ctx_data: the model has no context table, so none can be given; use seed_data for first events, with "
-                f"the keys of their subjects in {key.name!r}"
-            )
-        return None
-    if ctx_data is None:
-        raise InputError(
-            f"ctx_data: expected the subjects whose events are to be generated, found None; {key.name!r} refers to a "
-            "context table, so give synthetic subjects, made by a model of that table, or, if you really want events "
-            "for real people, the original table"
-        )
-    return ContextData.of(ctx_data, described.context, key)

@@ -4,6 +4,8 @@ from synth_engine.stages.lengths import SequenceLengths
 
 # Another size gives other rows.
 SHARD_ROWS = 65_536
+# Of records that are written token by token: what an interrupted run loses, and another worker can take.
+SHARD_RECORDS = 8_192
 # Sequences are drawn event by event, all subjects of a shard at once: the more of them, the faster.
 _TYPICAL, _LARGEST = 16, 64
 

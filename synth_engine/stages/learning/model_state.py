@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy
+from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy, ModelType
 from synth_engine.stages import model_files as files
+from synth_engine.stages.language_model import load_language_model
 from synth_engine.stages.learning.kinds import Reusable
 from synth_engine.stages.learning.model_saver import FORMAT, Run
 from synth_engine.training import Learner, Randomness
@@ -120,12 +121,20 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
     described = files.Described.of_model(model)
     if described.is_empty:
         return None
-    network = files.load(model, described, device)
+    network = _network(model, described, device)
     if network is None:
         return None
     privacy = model.manifest.facts.get("privacy")
     events = None if privacy is None else privacy["events"]
     return Reusable(_configs_of(model).model, network, described, events, model)
+
+
+def _network(model: ArtefactReader, described: files.Described, device: torch.device) -> files.Network | None:
+    if described.model_type is ModelType.LANGUAGE:
+        return load_language_model(model, device).network
+    if described.has_subjects:
+        return files.load_sequence_network(model, described, device)
+    return files.load_network(model, described.target, device)
 
 
 def _configs_of(model: ArtefactReader) -> files.ModelConfigs:

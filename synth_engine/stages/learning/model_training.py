@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 
 from synth_engine._version import __version__
-from synth_engine.domain import ProgressCallback, TrainConfig
+from synth_engine.domain import ModelType, ProgressCallback, TrainConfig
 from synth_engine.domain.progress import Progress
 from synth_engine.stages.learning.flat import FlatKind
 from synth_engine.stages.learning.kinds import Counts, Kind, Reusable
@@ -17,6 +17,7 @@ from synth_engine.stages.learning.private_regime import PrivateRegime, private_s
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
+from synth_engine.stages.learning.written import WrittenKind
 from synth_engine.stages.model_files import Described, Network, NetworkSizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
@@ -97,6 +98,8 @@ class ModelTraining:
 
     @cached_property
     def _kind(self) -> Kind:
+        if self.described.model_type is ModelType.LANGUAGE:
+            return WrittenKind.read(self.described, self.encoded, self.device, self.config.model)
         if not self.described.has_subjects:
             return FlatKind.read(self.described.target, self.encoded, self.device)
         return SequenceKind.read(self.described, self.encoded, self.device, self.config.max_sequence_window)
