@@ -22,6 +22,8 @@ Integers = npt.NDArray[np.int64]
 
 _OTHER, _LETTER, _NUMBER, _SPACE = range(4)
 _KINDS = {"L": _LETTER, "M": _LETTER, "N": _NUMBER}  # marks belong to the letters before them
+# Odd numbers with bits all over (those of FNV-1a and of MurmurHash3).
+_BASE, _MIX = np.uint64(0x100000001B3), np.uint64(0xFF51AFD7ED558CCD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,17 +74,18 @@ class Words:
         n_words = np.bincount(self.text, minlength=self.n_texts)
         first = np.cumsum(n_words) - n_words
         place = np.arange(len(self.word)) - first[self.text]
-        # Which word is the first in turn tells the word alone, too: one that is spread evenly over texts.
-        spread = np.bincount(self.text, weights=self.word_sizes[self.word], minlength=self.n_texts).astype(np.int64)
-        each, more = np.divmod(of_text, np.maximum(n_words, 1))
-        turn = (place - spread[self.text]) % np.maximum(n_words, 1)[self.text]
+        n_turns = np.maximum(n_words, 1)
+        begin = (self._hashes() % n_turns.astype(np.uint64)).astype(np.int64)
+        each, more = np.divmod(of_text, n_turns)
+        turn = (place - begin[self.text]) % n_turns[self.text]
         return self._added(each[self.text] + (turn < more[self.text]))
 
-    @property
-    def word_sizes(self) -> Counts:
-        """Number of bytes of each word."""
-        sizes: Counts = pc.binary_length(self.words).to_numpy().astype(np.int64)
-        return sizes
+    def _hashes(self) -> npt.NDArray[np.uint64]:
+        """A number for each text that depends on its words alone, and looks random."""
+        hashes = np.zeros(self.n_texts, np.uint64)
+        np.add.at(hashes, self.text, _hashes(self.words)[self.word])
+        hashes = (hashes ^ hashes >> np.uint64(33)) * _MIX
+        return hashes ^ hashes >> np.uint64(33)
 
     def _added(self, of_pair: Counts) -> Counts:
         added = np.bincount(self.word, weights=of_pair, minlength=len(self.words))
@@ -112,3 +115,16 @@ def _slices(points: CodePoints, starts: Integers) -> pa.Array:
     ends = np.concatenate([[0], np.cumsum(utf8_sizes(points))])
     offsets = np.append(ends[starts], ends[-1])
     return pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(utf8))
+
+
+def _hashes(words: pa.Array) -> npt.NDArray[np.uint64]:
+    """Polynomials of the bytes of each of some ``large_string``, none of which is empty."""
+    if len(words) == 0:
+        return np.zeros(0, np.uint64)
+    offsets = np.frombuffer(words.buffers()[1], np.int64)[words.offset : words.offset + len(words) + 1]
+    content = np.frombuffer(words.buffers()[2], np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64)
+    sizes, starts = np.diff(offsets), offsets[:-1] - offsets[0]
+    powers = np.cumprod(np.full(sizes.max(), _BASE, np.uint64))
+    place = np.arange(len(content)) - np.repeat(starts, sizes)
+    hashes: npt.NDArray[np.uint64] = np.add.reduceat(content * powers[place], starts)
+    return hashes
