@@ -48,17 +48,19 @@ class Words:
         points, lengths = all_points(texts), lengths_of(texts)
         if len(points) == 0:
             return cls(pa.array([], pa.large_string()), np.zeros(0, np.int64), np.zeros(0, np.int64), len(texts))
-        text_of_point = np.repeat(np.arange(len(texts)), lengths)
+        first = np.cumsum(lengths) - lengths
         kinds = _kinds(points)
-        starts = np.flatnonzero(_begins(points, kinds, text_of_point))
+        starts = np.flatnonzero(_begins(points, kinds, first[lengths > 0]))
         is_word = kinds[np.append(starts[1:], len(points)) - 1] != _SPACE
-        encoded = _slices(points, starts).filter(pa.array(is_word)).dictionary_encode()
+        encoded = _slices(texts, points, starts).filter(pa.array(is_word)).dictionary_encode()
         order = pc.array_sort_indices(encoded.dictionary)
         place = np.empty(len(order), np.int64)
         place[order.to_numpy()] = np.arange(len(order))
         n_words = max(len(order), 1)
-        pairs = np.unique(text_of_point[starts[is_word]] * n_words + place[encoded.indices.to_numpy()])
-        return cls(encoded.dictionary.take(order), *np.divmod(pairs, n_words), len(texts))
+        text = np.searchsorted(first, starts[is_word], side="right") - 1
+        pairs = np.sort(text * n_words + place[encoded.indices.to_numpy()])
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)]]  # several times as fast as `np.unique`
+        return cls(encoded.dictionary.take(order), pairs // n_words, pairs % n_words, len(texts))
 
     def holders(self, of_text: Counts) -> Counts:
         """How many entities have each word, for so many that have each text, and have only that one."""
@@ -100,21 +102,24 @@ def _kinds(points: CodePoints) -> npt.NDArray[np.uint8]:
     return kinds[points]
 
 
-def _begins(points: CodePoints, kinds: npt.NDArray[np.uint8], text: Integers) -> npt.NDArray[np.bool_]:
-    """At which code points a word begins, or a character of white space that belongs to none."""
-    is_first = np.append(True, text[1:] != text[:-1])
+def _begins(points: CodePoints, kinds: npt.NDArray[np.uint8], first: Integers) -> npt.NDArray[np.bool_]:
+    """At which code points a word begins, or a character of white space that belongs to none; and so does a text."""
+    is_first = np.zeros(len(points), np.bool_)
+    is_first[first] = True
     begins = is_first | (kinds == _SPACE) | np.append(True, kinds[1:] != kinds[:-1])
     is_after_space = np.append(False, points[:-1] == ord(" ")) & ~is_first
     found: npt.NDArray[np.bool_] = begins & ~(is_after_space & (kinds != _SPACE))
     return found
 
 
-def _slices(points: CodePoints, starts: Integers) -> pa.Array:
-    """Texts from each start to the next, as ``large_string``."""
-    utf8 = str(memoryview(points.astype("<u4").tobytes()), "utf-32-le").encode()
-    ends = np.concatenate([[0], np.cumsum(utf8_sizes(points))])
-    offsets = np.append(ends[starts], ends[-1])
-    return pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(utf8))
+def _slices(texts: pa.Array, points: CodePoints, starts: Integers) -> pa.Array:
+    """What texts consist of from each start to the next, as ``large_string``; starts count code points."""
+    first, last = np.frombuffer(texts.buffers()[1], np.int64)[[texts.offset, texts.offset + len(texts)]]
+    offsets = np.append(starts, len(points))
+    if last - first > len(points):  # some are of several bytes
+        offsets = np.concatenate([[0], np.cumsum(utf8_sizes(points))])[offsets]
+    offsets = offsets + first
+    return pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), texts.buffers()[2])
 
 
 def _hashes(words: pa.Array) -> npt.NDArray[np.uint64]:

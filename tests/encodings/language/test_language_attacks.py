@@ -10,7 +10,7 @@ from synth_engine.privacy import ValueProtection
 from tests.encodings.test_encodings_release import budget, rng
 from tests.privacy.empirical import Runs, least_epsilon
 
-RUNS = 40
+RUNS = 60
 DELTA = 1e-2
 FAILURE = 1e-6
 
