@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from synth_engine.domain import ModelEncodingType
-from synth_engine.encodings.categorical import N_RESERVED, NULL_CODE, RARE_CODE, RARE_TOKEN, CategoricalEncoding
+from synth_engine.encodings.categorical import N_RESERVED, NULL_CODE, RARE_TOKEN, CategoricalEncoding
 from synth_engine.encodings.code_points import lengths_of
 from synth_engine.encodings.language.base import LanguageEncoding
 from synth_engine.encodings.language.ebnf import one_of
@@ -51,13 +51,12 @@ class LanguageCategorical(LanguageEncoding):
     @classmethod
     def canonical(cls, values: pa.Array) -> pa.Array:
         """The text form of each value."""
-        kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-        return as_texts(values) if is_text(kind) else CategoricalEncoding.canonical(values)
+        return as_texts(values) if is_text(_kind(values.type)) else CategoricalEncoding.canonical(values)
 
     @classmethod
     def summarise(cls, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
         """Sensitive summary of one partition; of ordered dictionaries with their order."""
-        cls.canonical(values)
+        _check(values)
         return CategoricalEncoding.summarise(values, entities)
 
     @classmethod
@@ -95,9 +94,9 @@ class LanguageCategorical(LanguageEncoding):
 
     def write(self, values: pa.Array) -> pa.Array:
         """Look every value up; what is not there is rare."""
-        self.canonical(values)
+        _check(values)
         rare = self.rare if self.has_values else NULL
-        codes = self._codes.encode(values)[:, 0]
+        codes = self._codes.encode(values)[:, 0]  # 0 is rare, 1 is null
         return pa.array([rare, NULL, *self._literals], pa.large_string()).take(pa.array(codes))
 
     def read(self, literals: pa.Array) -> pa.Array:
@@ -121,7 +120,7 @@ class LanguageCategorical(LanguageEncoding):
 
     @cached_property
     def _literals(self) -> Sequence[str]:
-        kind = self.dtype.value_type if pa.types.is_dictionary(self.dtype) else self.dtype
+        kind = _kind(self.dtype)
         is_bare = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
         return self.categories if is_bare else [text_literal(category) for category in self.categories]
 
@@ -132,4 +131,11 @@ class LanguageCategorical(LanguageEncoding):
         )
 
 
-assert (RARE_CODE, NULL_CODE, N_RESERVED) == (0, 1, 2), "the order of what is written"
+def _kind(dtype: pa.DataType) -> pa.DataType:
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
+
+
+def _check(values: pa.Array) -> None:
+    """Raise `InputError` for texts that are none."""
+    if is_text(_kind(values.type)):
+        as_texts(values.dictionary if pa.types.is_dictionary(values.type) else values)
