@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from synth_engine.language.network import LanguageNetwork
 from synth_engine.language.records import Batch, Records
+from synth_engine.language.scoring import log_prob
 
 # Share of records seen in the natural order, the one that unconditional generation uses; as for flat tables.
 NATURAL_SHARE = 0.5
-MAX_VALIDATION_TOKENS = 2**14
 _N_BATCH = len(Batch._fields)
 
 
@@ -66,7 +66,6 @@ class LanguageTask:
         assert isinstance(network, LanguageNetwork)
         return network.losses(Batch(*drawn[:_N_BATCH]), tuple(drawn[_N_BATCH:]))
 
-    @torch.no_grad()
     def validation_loss(self, network: nn.Module) -> float | None:
         """Mean over the validation records, without dropout, the same orders every time; None without records."""
         assert isinstance(network, LanguageNetwork)
@@ -75,10 +74,7 @@ class LanguageTask:
         records = self.validation
         generator = torch.Generator(records.device).manual_seed(self._validation_seed)
         orders_NC = draw_orders(len(records), records.n_columns, self._natural_share, generator)
-        total = torch.zeros((), dtype=torch.float64, device=records.device)
-        for rows in batches_by_length(records.lengths(), MAX_VALIDATION_TOKENS):
-            total += network.losses(records.batch(rows, orders_NC[rows])).sum(dtype=torch.float64)
-        return total.item() / len(records)
+        return -log_prob(network, records, orders_NC).mean().item()
 
 
 def draw_orders(n: int, n_columns: int, natural_share: float, generator: torch.Generator) -> Tensor:
@@ -97,18 +93,3 @@ def orders_of(is_random_B: Tensor, keys_BC: Tensor) -> Tensor:
     """
     natural_C = torch.arange(keys_BC.shape[1], device=keys_BC.device)
     return torch.where(is_random_B[:, None], keys_BC.argsort(dim=1).argsort(dim=1), natural_C)
-
-
-def batches_by_length(lengths_N: Tensor, max_tokens: int) -> list[Tensor]:
-    """Records in batches of similar lengths, with `max_tokens` at most when filled up, but at least one record each.
-
-    >>> [rows.tolist() for rows in batches_by_length(torch.tensor([3, 9, 4, 30]), 12)]
-    [[0, 2], [1], [3]]
-    """
-    batches: list[list[int]] = [[]]
-    lengths = lengths_N.tolist()
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batches[-1] and (len(batches[-1]) + 1) * lengths[row] > max_tokens:
-            batches.append([])
-        batches[-1].append(row)
-    return [torch.tensor(rows, device=lengths_N.device) for rows in batches]

@@ -24,8 +24,12 @@ class WeightAverage:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
         self._decay = decay
-        self._source: list[torch.Tensor] = list(module.parameters())
-        self._target: list[torch.Tensor] = list(self.module.parameters())
+        # What is not trained may be shared with the copy.
+        pairs = [
+            pair for pair in zip(module.parameters(), self.module.parameters(), strict=True) if pair[0].requires_grad
+        ]
+        self._source: list[torch.Tensor] = [source for source, _ in pairs]
+        self._target: list[torch.Tensor] = [target for _, target in pairs]
         self.updates = 0
 
     @torch.no_grad()

@@ -96,7 +96,7 @@ class RecordedGradients:
     def __init__(self, network: nn.Module, losses: Losses, record: Recorder | None = None) -> None:
         self._network, self._losses = network, losses
         self._record: Recorder = record or record_cuda_graph
-        self._parameters = list(network.parameters())
+        self._parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self._eager = EagerGradients(network, losses)
         self._recordings: dict[tuple[object, ...], _Recording] = {}
         self._is_possible = True

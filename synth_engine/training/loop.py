@@ -191,7 +191,7 @@ class Loop:
         known = [loss for loss in losses if loss is not None]
         if known:
             return all(math.isfinite(loss) for loss in known)
-        return all(bool(p.isfinite().all()) for p in self.learner.average.module.parameters())
+        return all(bool(tensor.isfinite().all()) for tensor in self.learner.average.module.state_dict().values())
 
     def _diverged(self) -> None:
         if not any(record.is_checkpoint for record in self.learner.history.records):

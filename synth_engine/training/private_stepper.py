@@ -15,7 +15,7 @@ from synth_engine.nn.taps import Taps
 from synth_engine.training.optimizer import AdamW
 from synth_engine.training.randomness import Randomness
 from synth_engine.training.secrets import secret_generator
-from synth_engine.training.steppers import is_bias
+from synth_engine.training.steppers import is_bias, trained
 from synth_engine.training.team import Alone, Team, share
 
 # Norms are computed in single precision: rounding must not let a record count for more than it may.
@@ -70,10 +70,11 @@ class PrivateStepper:
         self._team: Team = team or Alone()
         self._max_grad_norm, self._noise_multiplier = max_grad_norm, noise_multiplier
         self._records_per_step = records_per_step
-        self._parameters = list(network.parameters())
+        named = trained(network)
+        self._parameters = list(named.values())
         self._generator = torch.Generator(self._parameters[0].device)
-        self.decayed = AdamW(p for name, p in network.named_parameters() if not is_bias(name))
-        self.free = AdamW(p for name, p in network.named_parameters() if is_bias(name))
+        self.decayed = AdamW(p for name, p in named.items() if not is_bias(name))
+        self.free = AdamW(p for name, p in named.items() if is_bias(name))
 
     def step(self, step: int, micro_batches: Sequence[Tensor], rate: float, weight_decay: float) -> None:
         """One step; without a record it is a step of noise."""
@@ -110,7 +111,7 @@ class PrivateStepper:
     def _check_covered(self, taps: Taps) -> None:
         # Twice is as wrong as never: the square of a sum is not the sum of squares.
         times = Counter(map(id, taps.covered))
-        wrong = [name for name, parameter in self._network.named_parameters() if times[id(parameter)] != 1]
+        wrong = [name for name, parameter in trained(self._network).items() if times[id(parameter)] != 1]
         assert not wrong, f"expected one rule for single records' gradients by each parameter, not so for {wrong}"
 
     def state(self) -> dict[str, Any]:

@@ -58,13 +58,14 @@ class PlainStepper:
         self._gradients = gradients or gradients_for(network, losses)
         self._team: Team = team or Alone()
         self._max_grad_norm = max_grad_norm
-        self._parameters = list(network.parameters())
+        named = trained(network)
+        self._parameters = list(named.values())
         device = self._parameters[0].device
         self._generator = torch.Generator(device)
         self._nothing = torch.zeros((), device=device)
         # Biases carry the marginals: pulling them towards zero would bias every sample towards rare values.
-        self.decayed = AdamW(p for name, p in network.named_parameters() if not is_bias(name))
-        self.free = AdamW(p for name, p in network.named_parameters() if is_bias(name))
+        self.decayed = AdamW(p for name, p in named.items() if not is_bias(name))
+        self.free = AdamW(p for name, p in named.items() if is_bias(name))
 
     def step(self, step: int, micro_batches: Sequence[Tensor], rate: float, weight_decay: float) -> Tensor:
         """One optimiser step; returns the mean loss, detached and still on its device.
@@ -98,6 +99,11 @@ class PlainStepper:
         """Go on from there."""
         self.decayed.load_state(state["decayed"])
         self.free.load_state(state["free"])
+
+
+def trained(network: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that a training changes, by name: of a pretrained network only what was added to it."""
+    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
 
 
 def is_bias(name: str) -> bool:

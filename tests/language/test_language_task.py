@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from synth_engine.language.recurrent import RecurrentNetwork, RecurrentSizes
-from synth_engine.language.task import LanguageTask, batches_by_length, draw_orders
+from synth_engine.language.task import LanguageTask, draw_orders
 from synth_engine.training import PlainStepper, Randomness, ShuffledRows
 from synth_engine.training.gradients import EagerGradients
 from tests.language.helpers import TARGET, N, make_network, make_records, make_vocabulary, natural
@@ -59,13 +59,6 @@ def test_what_is_drawn_follows_from_the_generator():
     one, same, other = (task.draw(torch.arange(N), seeded(seed)) for seed in (0, 0, 1))
     assert all(map(torch.equal, one, same))
     assert not torch.equal(one[0], other[0])
-
-
-def test_batches_hold_every_record_once_and_little_padding():
-    lengths = torch.randint(1, 50, (100,), generator=seeded(0))
-    batches = batches_by_length(lengths, 200)
-    assert sorted(torch.cat(batches).tolist()) == list(range(100))
-    assert all(len(rows) * lengths[rows].max() <= 200 for rows in batches)
 
 
 def test_training_learns_the_records():
