@@ -88,7 +88,7 @@ def programs(requests: Requests, columns: Sequence[str], vocabulary: Vocabulary,
     is_drawn_NC = given_NC == _NOTHING
     end_NC = np.where(is_drawn_NC, _NOTHING, np.where(is_last_C, _END, _BETWEEN))
     parts = np.stack([pool.names[requests.orders_NC], given_NC, end_NC], axis=2)
-    pieces_NP = np.concatenate([*prompt, np.full((n, 1), _BEGIN), parts.reshape(n, -1)], axis=1)
+    pieces_NP = np.concatenate([*prompt, np.full((n, 1), _BEGIN), parts.reshape(n, 3 * n_columns)], axis=1)
     grammars_NC = 2 * requests.orders_NC + is_last_C
     drawn_at = 2 + len(prompt) + 3 * np.arange(n_columns)
     return _assembled(pool.segments(), pieces_NP, drawn_at, is_drawn_NC, grammars_NC)
