@@ -33,19 +33,27 @@ def to_code_points(texts: pa.Array, width: int) -> CodePoints:
     points = np.full((len(texts), width), END, np.uint32)
     try:
         first = pc.utf8_slice_codeunits(texts.fill_null(""), 0, width)  # what Arrow calls code units are code points
-        points[np.arange(width) < lengths_of(first)[:, None]] = _all_points(first)
+        points[np.arange(width) < lengths_of(first)[:, None]] = all_points(first)
     except (pa.ArrowInvalid, UnicodeDecodeError):
         raise InputError("expected text in UTF-8, found bytes that are none; decode the file anew") from None
     return points
 
 
-def _all_points(texts: pa.Array) -> CodePoints:
-    """The code points of all texts, one after the other."""
+def all_points(texts: pa.Array) -> CodePoints:
+    """The code points of all texts, ``large_string`` without nulls, one after the other."""
     offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
     if len(texts) == 0 or offsets[-1] == offsets[0]:
         return np.zeros(0, np.uint32)
     utf8 = memoryview(texts.buffers()[2])[offsets[0] : offsets[-1]]
     return np.frombuffer(str(utf8, "utf-8").encode("utf-32-le"), np.uint32)
+
+
+def utf8_sizes(points: CodePoints) -> npt.NDArray[np.int64]:
+    """Number of bytes of each code point in UTF-8."""
+    sizes = np.ones(points.shape, np.int64)
+    for limit in _LONGER:
+        sizes += points >= limit
+    return sizes
 
 
 def from_code_points(points: CodePoints) -> pa.Array:
@@ -55,7 +63,7 @@ def from_code_points(points: CodePoints) -> pa.Array:
     ['Hé', '']
     """
     is_inside = np.logical_and.accumulate(points != END, axis=1)
-    n_bytes = is_inside + sum((is_inside & (points >= limit)).astype(np.int64) for limit in _LONGER)
+    n_bytes = is_inside * utf8_sizes(points)
     offsets = np.concatenate([[0], np.cumsum(n_bytes.sum(axis=1, dtype=np.int64))])
     utf8 = str(memoryview(points[is_inside].astype("<u4").tobytes()), "utf-32-le").encode()
     return pa.LargeStringArray.from_buffers(len(points), pa.py_buffer(offsets), pa.py_buffer(utf8))

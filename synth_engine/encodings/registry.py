@@ -1,12 +1,10 @@
-"""The registry: encoding types by name, and which one suits a column when nobody says.
+"""The registry of tabular models: encoding types by name, and which one suits a column when nobody says.
 
 A new encoding is a new file and one line here.
 """
 
-from typing import Annotated, Protocol
+from typing import Annotated, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
@@ -17,38 +15,15 @@ from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.character import CharacterEncoding
 from synth_engine.encodings.datetime import DatetimeEncoding
 from synth_engine.encodings.datetime_relative import DatetimeRelativeEncoding
+from synth_engine.encodings.fitting import FitterOf
 from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.encodings.numeric_auto import NumericAuto
 from synth_engine.encodings.numeric_binned import NumericBinnedEncoding
 from synth_engine.encodings.numeric_digit import NumericDigitEncoding
 from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
-from synth_engine.encodings.value_counts import ValueCounts
-from synth_engine.privacy import Budget, ValueProtection
 
-
-class Fitter(Protocol):
-    """What `analyze` needs of an encoding type: an encoding class, or a chooser among several."""
-
-    type: ModelEncodingType
-
-    def accepts(self, dtype: pa.DataType) -> bool:
-        """Whether columns of this Arrow type can be encoded."""
-        ...
-
-    def summarise(self, values: pa.Array, entities: npt.NDArray[np.int64] | None = None) -> ValueCounts:
-        """Sensitive summary of one partition."""
-        ...
-
-    def release(self, counts: ValueCounts, dtype: pa.DataType, budget: Budget) -> ValueCounts:
-        """The summary with differential privacy."""
-        ...
-
-    def fit(
-        self, counts: ValueCounts, dtype: pa.DataType, protection: ValueProtection, rng: np.random.Generator
-    ) -> Encoding:
-        """The shareable encoding of a summary."""
-        ...
-
+Fitter: TypeAlias = FitterOf[Encoding]
+"""What fits an encoding of a tabular model."""
 
 AnyEncoding = Annotated[
     CategoricalEncoding

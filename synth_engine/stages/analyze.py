@@ -1,18 +1,20 @@
 """analyze: from raw rows to shareable statistics; the only stage that looks at values and tells anything of them."""
 
+import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from synth_engine.domain import AnalyzeConfig, DifferentialPrivacyConfig, ProgressCallback
+from synth_engine.domain import AnalyzeConfig, DifferentialPrivacyConfig, ModelType, ProgressCallback
 from synth_engine.domain.arrow_types import schema_to_text
 from synth_engine.domain.progress import Progress
 from synth_engine.encodings import AnyEncoding, ValueCounts
+from synth_engine.encodings.language import LanguageEncoding
 from synth_engine.stages.disclosure import Disclosure, disclosure_of
 from synth_engine.stages.learning.spending import allowance_of
 from synth_engine.stages.lengths import SequenceLengths
-from synth_engine.stages.lists import ListEncoding, fitter_of
+from synth_engine.stages.lists import ListEncoding
 from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
@@ -91,8 +93,13 @@ def _questions(original: Original) -> list[str]:
     context = original.context
     of_context = [] if context is None else [_of_context(name) for name in context.types]
     of_lists = [] if context is None else [_of_lists(name) for name in context.types if context.holds_lists(name)]
-    lengths = [] if original.target.keys.context_key is None else [_LENGTHS]
+    has_lengths = original.target.keys.context_key is not None and not _is_language(original)
+    lengths = [_LENGTHS] if has_lengths else []
     return [*original.target.types, *of_context, *of_lists, *lengths]
+
+
+def _is_language(original: Original) -> bool:
+    return original.target.model_type == ModelType.LANGUAGE
 
 
 def _of_context(name: str) -> str:
@@ -127,7 +134,7 @@ def _summarise(original: Original, disclosure: Disclosure, progress: Progress) -
     n_records = dict(original.target.data.manifest.row_counts)
 
     def subjects(part: str) -> Subjects | None:
-        found = original.subjects(part)
+        found = None if _is_language(original) else original.subjects(part)  # else records are rows
         if found is not None:
             lengths.append(SequenceLengths.summarise(found.lengths))
             n_records[part] = found.size
@@ -156,13 +163,19 @@ def _disclose(
     """What of it may be known: statistics of the target and, where there is one, of the context table."""
     records = disclosure.record_counts(summaries.records)  # subjects, hence those of both tables
 
-    def columns(table: OriginalTable, exact: dict[str, ValueCounts], is_context: bool) -> dict[str, AnyEncoding]:
+    def columns(table: OriginalTable, exact: dict[str, ValueCounts], is_context: bool) -> dict[str, Any]:
         fitted = {}
-        for name, kind in table.types.items():
-            asked, dtype = _of_context(name) if is_context else name, table.schema.field(name).type
-            fitted[name] = disclosure.fit(fitter_of(kind, dtype), exact.pop(name), dtype, asked)
+        for name in table.types:
+            asked, dtype, summary = (
+                _of_context(name) if is_context else name,
+                table.schema.field(name).type,
+                exact.pop(name),
+            )
+            fitted[name] = disclosure.fit(table.fitter(name), summary, dtype, asked)
+            if isinstance(fitted[name], LanguageEncoding):
+                _warn(asked, fitted[name].loses(summary))
             progress.report(advance=0.5, column=name)
-        return cast(dict[str, AnyEncoding], fitted)
+        return fitted
 
     def list_encoding(table: OriginalTable, name: str, elements: AnyEncoding) -> ListEncoding:
         lengths = disclosure.lengths(summaries.list_lengths[name], _of_lists(name))
@@ -170,9 +183,11 @@ def _disclose(
 
     def statistics(table: OriginalTable, exact: dict[str, ValueCounts], lengths: SequenceLengths) -> TableStatistics:
         fitted = columns(table, exact, table is original.context)
+        flat = {name for name in fitted if not _is_language(original) and not table.holds_lists(name)}
         return TableStatistics(
-            columns={name: encoding for name, encoding in fitted.items() if not table.holds_lists(name)},
+            columns={name: encoding for name, encoding in fitted.items() if name in flat},
             lists={name: list_encoding(table, name, fitted[name]) for name in fitted if table.holds_lists(name)},
+            language=fitted if _is_language(original) else {},
             no_of_training_records=records[0],
             no_of_validation_records=records[1],
             seq_len=lengths,
@@ -190,6 +205,11 @@ def _disclose(
     if original.context is None:
         return target, None
     return target, statistics(original.context, summaries.context, SequenceLengths())
+
+
+def _warn(column: str, lost: str | None) -> None:
+    if lost is not None:
+        warnings.warn(f"column {column!r}: {lost}", stacklevel=5)
 
 
 def _check_allowance(workspace: Workspace, config: AnalyzeConfig, disclosure: Disclosure) -> None:

@@ -6,14 +6,15 @@ what a column's type makes of them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from synth_engine.domain import AnalyzeConfig
 from synth_engine.domain.randomness import fresh_seed, generator
-from synth_engine.encodings import Encoding, ValueCounts
-from synth_engine.encodings.registry import Fitter
+from synth_engine.encodings import ValueCounts
+from synth_engine.encodings.fitting import FitterOf
 from synth_engine.privacy import (
     NoiseSource,
     Spend,
@@ -27,6 +28,7 @@ from synth_engine.stages.statistics import AnalysisPrivacy
 from synth_engine.stages.summaries import MAX_DISTINCT
 from synth_engine.workspace import LedgerEntry
 
+Fitted = TypeVar("Fitted")
 # Delta is for analysis and training together, in equal parts.
 _ANALYSIS_SHARE_OF_DELTA = 0.5
 NOT_PRIVATE = Spend(
@@ -56,7 +58,7 @@ class Disclosure(ABC):
         """The numbers of records to publish for these; a record is counted in one of them."""
 
     @abstractmethod
-    def fit(self, fitting: Fitter, summary: ValueCounts, dtype: pa.DataType, column: str) -> Encoding:
+    def fit(self, fitting: FitterOf[Fitted], summary: ValueCounts, dtype: pa.DataType, column: str) -> Fitted:
         """The shareable encoding of a column."""
 
     @abstractmethod
@@ -101,7 +103,7 @@ class ThresholdDisclosure(Disclosure):
         """As they are."""
         return list(counts)
 
-    def fit(self, fitting: Fitter, summary: ValueCounts, dtype: pa.DataType, column: str) -> Encoding:
+    def fit(self, fitting: FitterOf[Fitted], summary: ValueCounts, dtype: pa.DataType, column: str) -> Fitted:
         """Fit to the exact summary, with thresholds."""
         return fitting.fit(summary, dtype, self._protection, self._rng(column))
 
@@ -119,7 +121,7 @@ class PrivateDisclosure(Disclosure):
 
     Guarantees:
         - everything that this object returns is (ε, δ)-differentially private together: what `fit` returns depends on
-          the data through `Fitter.release` alone, which is given a part of the budget, and the counts of records have
+          the data through `FitterOf.release` alone, which is given a part of the budget, and the counts of records have
           noise, with another part;
         - noise comes from the operating system's secure source, unless `random_state` is given.
 
@@ -144,7 +146,7 @@ class PrivateDisclosure(Disclosure):
         self._records = sum(shown)
         return shown
 
-    def fit(self, fitting: Fitter, summary: ValueCounts, dtype: pa.DataType, column: str) -> Encoding:
+    def fit(self, fitting: FitterOf[Fitted], summary: ValueCounts, dtype: pa.DataType, column: str) -> Fitted:
         """Fit to what is released of the summary; there is nothing left to protect in it."""
         budget = self._budget.for_column(column, self._source("column", column), self._records)
         released = fitting.release(summary, dtype, budget)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from synth_engine.domain import InputError, ProgressCallback
+from synth_engine.domain import InputError, ModelType, ProgressCallback
 from synth_engine.domain.progress import Progress
 from synth_engine.encodings import Encoding, Entities
 from synth_engine.parallel import map_in_threads
 from synth_engine.stages.encoded_columns import SmallCodes, list_of_structs, small_codes
+from synth_engine.stages.language_data import encode_records
 from synth_engine.stages.lists import encode_lists
 from synth_engine.stages.original import Original
 from synth_engine.stages.relations import Subjects
@@ -38,6 +39,9 @@ def encode(
     ``<column>__list``, a list with a struct of codes for each element, of the first ones where these are too many.
     A subject without events has an empty list; one with more than the protected maximum has the first of them.
     Where the target has no columns but its keys, there is no ``events``.
+
+    For a language model there is one row per record, with a JSON literal for each column: ``tgt/<column>`` and, with a
+    context table, ``ctx/<column>``. Context rows that no record refers to are left out.
 
     Args:
         workspace_dir: Path or fsspec URL of a workspace that was split and analyzed.
@@ -68,6 +72,13 @@ class _Statistics:
     def encode(self, original: Original, part: str) -> pa.Table:
         """The codes of one partition."""
         events, subjects = original.target.table(part), original.subjects(part)
+        if original.target.model_type == ModelType.LANGUAGE:
+            context = original.context
+            rows = None
+            if context is not None and subjects is not None:
+                rows = context.table(part).take(pa.array(subjects.places))
+            of_context = {} if self.context is None else self.context.language
+            return encode_records(events, self.target.language, rows, of_context)
         if subjects is None:
             return encode_table(events, self.target.columns)
         encoded: dict[str, Any] = {}

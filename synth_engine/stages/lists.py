@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from synth_engine.domain import InputError, ModelEncodingType
+from synth_engine.domain import InputError, ModelEncodingType, ModelType
 from synth_engine.domain.arrow_types import ArrowType
 from synth_engine.encodings import AnyEncoding, Encoding, Entities, ValueCounts, fitter
 from synth_engine.encodings.base import Codes
+from synth_engine.encodings.fitting import FitterOf
+from synth_engine.encodings.language import language_fitter
 from synth_engine.encodings.meanings import Meanings
 from synth_engine.encodings.registry import Fitter
 from synth_engine.parallel import map_in_threads
@@ -65,8 +67,12 @@ class ListFitter:
         return self._elements.fit(counts, dtype.value_type, protection, rng)
 
 
-def fitter_of(encoding_type: ModelEncodingType, dtype: pa.DataType) -> Fitter:
+def fitter_of(
+    encoding_type: ModelEncodingType, dtype: pa.DataType, model_type: ModelType = ModelType.TABULAR
+) -> FitterOf[Any]:
     """The fitter of a column: where it holds lists, the encoding type is that of their elements."""
+    if model_type == ModelType.LANGUAGE:
+        return language_fitter(encoding_type)
     return ListFitter(fitter(encoding_type)) if is_list(dtype) else fitter(encoding_type)
 
 

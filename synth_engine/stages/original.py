@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 
-from synth_engine.domain import ModelEncodingType
+from synth_engine.domain import ModelEncodingType, ModelType
+from synth_engine.encodings.fitting import FitterOf
 from synth_engine.stages.list_arrays import is_list
+from synth_engine.stages.lists import fitter_of
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import Keys
 from synth_engine.stages.table_schema import restore_types
@@ -36,6 +38,15 @@ class OriginalTable:
     def types(self) -> dict[str, ModelEncodingType]:
         """Encoding type of every modelled column."""
         return {name: ModelEncodingType(kind) for name, kind in self.meta.json("encoding-types.json").items()}
+
+    @property
+    def model_type(self) -> ModelType:
+        """What kind of model it is for; a workspace of an earlier version does not say, and is tabular."""
+        return ModelType(self.meta.manifest.config.get("model_type", ModelType.TABULAR))
+
+    def fitter(self, column: str) -> FitterOf[Any]:
+        """What fits the encoding of a column."""
+        return fitter_of(self.types[column], self.schema.field(column).type, self.model_type)
 
     def holds_lists(self, column: str) -> bool:
         """Whether a column has a list in each row."""

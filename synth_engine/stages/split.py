@@ -17,13 +17,11 @@ from synth_engine.domain import (
     SplitConfig,
 )
 from synth_engine.domain.progress import Progress
-from synth_engine.encodings import detect, fitter
+from synth_engine.stages.column_types import model_type_of, resolve_encoding_types
 from synth_engine.stages.division import Division
-from synth_engine.stages.list_arrays import is_list
-from synth_engine.stages.lists import fitter_of
+from synth_engine.stages.language_data import check_one_each
 from synth_engine.stages.relations import Integers, Subjects, check_primary_key
 from synth_engine.stages.table_input import TableLike, check_storable, to_arrow
-from synth_engine.stages.unavailable import refuse
 from synth_engine.workspace import Artefact, ArtefactWriter, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION, part_name
 
@@ -63,7 +61,8 @@ def split(  # noqa: PLR0913
         tgt_primary_key: Column with a unique, non-null key per row; it is not modelled but made anew in generation.
         ctx_primary_key: The same for the context table.
         tgt_context_key: Column that tells whom a row belongs to; refers to `ctx_primary_key` where there is a context.
-        model_type: ``TABULAR``; ``LANGUAGE`` is not available yet. None decides by the encoding types.
+        model_type: ``TABULAR`` or ``LANGUAGE``. None decides by the encoding types: one ``LANGUAGE_...`` in the target
+            makes all of it a language model. For that a subject has one row at most, and there are no lists.
         tgt_encoding_types: Encoding type by column; columns that are not named have ``AUTO``.
         ctx_encoding_types: The same for the context table.
         n_partitions: Number of files that the subjects are spread over.
@@ -87,10 +86,10 @@ def split(  # noqa: PLR0913
         trn_val_split=trn_val_split,
         random_state=random_state,
     )
-    refuse("split", model_type=config.model_type if config.model_type == ModelType.LANGUAGE else None)
     _check_combination(ctx_data is not None, config)
+    model_type = model_type_of(config)
     workspace = Workspace(workspace_dir)
-    target, context, subjects = _source_tables(tgt_data, ctx_data, config)
+    target, context, subjects = _source_tables(tgt_data, ctx_data, config, model_type)
     progress = Progress(update_progress, "split", total=config.n_partitions, unit="partitions")
     seed = DEFAULT_SEED if config.random_state is None else config.random_state
     division = Division.of(target.table.num_rows, subjects, config.trn_val_split, config.n_partitions, seed)
@@ -102,9 +101,9 @@ def split(  # noqa: PLR0913
         if context is not None:
             beside = stack.enter_context(workspace.replace(Artefact.CTX_DATA, config={}, inputs=inputs))
             _write_parts(beside, context, division.subjects, config.n_partitions)
-            _write_meta(stack, workspace, Artefact.CTX_META, context, {Artefact.CTX_DATA: beside})
+            _write_meta(stack, workspace, Artefact.CTX_META, context, {Artefact.CTX_DATA: beside}, model_type)
             inputs = {**inputs, Artefact.CTX_DATA: beside}
-        _write_meta(stack, workspace, Artefact.TGT_META, target, inputs)
+        _write_meta(stack, workspace, Artefact.TGT_META, target, inputs, model_type)
     if context is None:  # that of a former split
         workspace.remove(Artefact.CTX_META)
         workspace.remove(Artefact.CTX_DATA)
@@ -134,7 +133,7 @@ class _Source:
 
 
 def _source_tables(
-    tgt_data: TableLike, ctx_data: TableLike | None, config: SplitConfig
+    tgt_data: TableLike, ctx_data: TableLike | None, config: SplitConfig, model_type: ModelType
 ) -> tuple[_Source, _Source | None, Subjects | None]:
     """Both tables, and whom the rows of the target belong to, if not each to itself."""
     table = to_arrow(tgt_data, "tgt_data")
@@ -145,61 +144,18 @@ def _source_tables(
         beside = to_arrow(ctx_data, "ctx_data", lists=True)
         check_primary_key(beside, config.ctx_primary_key, "ctx_primary_key")
         own = {"primary_key": config.ctx_primary_key, "context_key": None}
-        types = resolve_encoding_types(beside.schema, config.ctx_encoding_types or {}, own, "ctx")
+        types = resolve_encoding_types(beside.schema, config.ctx_encoding_types or {}, own, "ctx", model_type)
         context = _Source("ctx_data", beside, types, own)
     subjects = None
     if config.tgt_context_key is not None:
         rows = None if context is None else context.table
         subjects = Subjects.of(table, config.tgt_context_key, rows, config.ctx_primary_key)
-    types = resolve_encoding_types(table.schema, config.tgt_encoding_types or {}, keys)
+    if model_type == ModelType.LANGUAGE:
+        check_one_each(subjects, config.tgt_context_key)
+    types = resolve_encoding_types(table.schema, config.tgt_encoding_types or {}, keys, "tgt", model_type)
+    if model_type == ModelType.LANGUAGE and not types:
+        raise InputError("tgt_data: expected a column beside the keys, for a language model has nothing to write else")
     return _Source("tgt_data", table, types, keys), context, subjects
-
-
-def resolve_encoding_types(
-    schema: pa.Schema, asked: Mapping[str, ModelEncodingType], keys: Mapping[str, str | None], table: str = "tgt"
-) -> dict[str, ModelEncodingType]:
-    """The encoding type of every modelled column, AUTO resolved by the Arrow type.
-
-    Args:
-        schema: Schema of the table.
-        asked: Encoding type by column.
-        keys: Columns that are not modelled, by what they are.
-        table: ``tgt`` or ``ctx``, for errors.
-    """
-    unknown = sorted(set(asked) - set(schema.names))
-    if unknown:
-        raise InputError(
-            f"{table}_encoding_types: expected columns of the table, found {unknown[0]!r}; "
-            "leave it out or correct its name"
-        )
-    for kind, key in keys.items():
-        if key in asked:
-            what = kind.replace("_", " ")
-            raise InputError(f"{table}_encoding_types: {key!r} is the {what}, which is not modelled; leave it out")
-    types, are_events = {}, keys.get("context_key") is not None
-    for field in schema:
-        if field.name in keys.values():
-            continue
-        try:
-            types[field.name] = _resolve(field.type, asked.get(field.name, ModelEncodingType.AUTO), are_events)
-        except InputError as error:
-            raise InputError(f"{table}_data: column {field.name!r}: {error}") from None
-        except NotImplementedError as error:
-            raise NotImplementedError(f"{table}_encoding_types: column {field.name!r}: {error}") from None
-    return types
-
-
-def _resolve(dtype: pa.DataType, asked: ModelEncodingType, are_events: bool) -> ModelEncodingType:
-    if are_events and asked == ModelEncodingType.AUTO and fitter(ModelEncodingType.AUTO).accepts(dtype):
-        return asked  # only the values tell whether dates are in order
-    if asked == ModelEncodingType.AUTO:
-        try:
-            return detect(dtype.value_type if is_list(dtype) else dtype)
-        except InputError as error:
-            raise InputError(f"{error}; convert it first, for example to text, or drop it") from None
-    if not fitter_of(asked, dtype).accepts(dtype):
-        raise InputError(f"encoding type {asked} does not take values of type {dtype}; leave it at AUTO or convert it")
-    return asked
 
 
 def _write_parts(
@@ -226,9 +182,10 @@ def _write_meta(
     artefact: Artefact,
     source: _Source,
     inputs: Mapping[Artefact, ArtefactWriter],
+    model_type: ModelType,
 ) -> None:
     types: dict[str, Any] = {name: str(kind) for name, kind in source.types.items()}
-    config = {"encoding_types": types}
+    config = {"encoding_types": types, "model_type": str(model_type)}
     meta = stack.enter_context(workspace.replace(artefact, config=config, inputs=dict(inputs)))
     meta.write_json("encoding-types.json", types)
     meta.write_json("keys.json", source.keys)

@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain.arrow_types import schema_from_text
 from synth_engine.encodings import AnyEncoding
+from synth_engine.encodings.language import AnyLanguageEncoding
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.lists import ListEncoding
 
@@ -42,6 +43,7 @@ class TableStatistics(BaseModel):
     far as that may be known.
 
     `columns` are those with one value per row; `lists` are those of a context table that hold lists.
+    Where the model is a language model, there are none of either, and `language` has all columns.
 
     With `differential_privacy` the numbers of records are noisy as well: do not take them for the length of anything.
     """
@@ -50,6 +52,7 @@ class TableStatistics(BaseModel):
 
     columns: dict[str, AnyEncoding]
     lists: dict[str, ListEncoding] = {}
+    language: dict[str, AnyLanguageEncoding] = {}
     no_of_training_records: int
     no_of_validation_records: int
     seq_len: SequenceLengths = SequenceLengths()

@@ -5,17 +5,17 @@ Belongs here: reading, sampling, merging. Does not belong here: what a summary h
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from synth_engine.domain import InputError
 from synth_engine.domain.randomness import generator
 from synth_engine.encodings import Entities, ValueCounts
-from synth_engine.encodings.registry import Fitter
+from synth_engine.encodings.fitting import FitterOf
 from synth_engine.parallel import map_in_threads
 from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.list_arrays import is_list, lengths_of
-from synth_engine.stages.lists import fitter_of
 from synth_engine.stages.original import OriginalTable
 from synth_engine.stages.relations import Subjects
 
@@ -43,7 +43,7 @@ class ColumnSummary:
         seed: Seed of the sample.
     """
 
-    def __init__(self, fitting: Fitter, n_rows: int, max_distinct: int | None, seed: int) -> None:
+    def __init__(self, fitting: FitterOf[Any], n_rows: int, max_distinct: int | None, seed: int) -> None:
         self._fitter = fitting
         self._n_rows, self._max_distinct, self._seed = n_rows, max_distinct, seed
         self._share: float | None = None if max_distinct else 1.0
@@ -119,10 +119,7 @@ def summarise(
     """
     n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
     types = {name: table.schema.field(name).type for name in table.types}
-    columns = {
-        name: ColumnSummary(fitter_of(kind, types[name]), n_rows, max_distinct, seed)
-        for name, kind in table.types.items()
-    }
+    columns = {name: ColumnSummary(table.fitter(name), n_rows, max_distinct, seed) for name in table.types}
     lengths: Lengths = {name: [] for name in columns if is_list(types[name])}
     for part in table.parts:
         _add_part(columns, lengths, part, table, subjects(part))

@@ -19,7 +19,7 @@ from synth_engine.domain import InputError
         ("run people.csv -e age=AUTO -e age=AUTO", "--encoding: expected every column once, found 'age' again"),
         ("run people.csv -e age=NONSENSE", "--encoding age: Input should be 'AUTO', "),
         ("run people.csv -e none=AUTO", "--encoding: expected columns of the table, found 'none'"),
-        ("run people.csv -e age=LANGUAGE_TEXT", "--encoding: column 'age': encoding type LANGUAGE_TEXT is not"),
+        ("run people.csv -e age=LANGUAGE_TEXT", "column 'age': encoding type LANGUAGE_TEXT does not take"),
         ("run people.csv --primary-key none", "--primary-key: expected a column of the table, found 'none'"),
         ("run people.csv --primary-key sex", "--primary-key: column 'sex' must be unique"),
         ("run people.csv --trn-val-split 1.5", "--trn-val-split: Input should be less than 1, found 1.5"),

@@ -16,8 +16,17 @@ from synth_engine.encodings.datetime_relative import RelativeCounts
 from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.privacy import Budget, ValueProtection, seeded_source
 from tests.encodings.columns import FITTERS, accepted, columns
+from tests.encodings.language.fitters import LANGUAGE_FITTERS
 
-by_encoding = pytest.mark.parametrize("by", FITTERS, ids=lambda by: by.type.removeprefix("TABULAR_").lower())
+ALL_FITTERS = [*FITTERS, *LANGUAGE_FITTERS]
+
+
+def name_of(by) -> str:
+    kind = "" if by in FITTERS else "language "
+    return kind + by.type.removeprefix("TABULAR_").removeprefix("LANGUAGE_").lower()
+
+
+by_encoding = pytest.mark.parametrize("by", ALL_FITTERS, ids=name_of)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -85,11 +94,12 @@ MANY = {
 }
 KINDS_OF_TEXT = {Kind.AUTO: ["names", "codes", "places"], Kind.TABULAR_CHARACTER: ["codes"]}
 KINDS_OF_TEXT[Kind.TABULAR_LAT_LONG] = ["places", "codes"]
-BY_AND_MANY = [(by, many) for by in FITTERS for many in KINDS_OF_TEXT.get(by.type, ["numbers"])]
+KINDS_OF_TEXT[Kind.LANGUAGE_TEXT] = ["names", "codes"]
+BY_AND_MANY = [(by, many) for by in ALL_FITTERS for many in KINDS_OF_TEXT.get(by.type, ["numbers"])]
 by_typical = pytest.mark.parametrize(
-    ("by", "many"), BY_AND_MANY, ids=lambda value: getattr(value, "type", value).removeprefix("TABULAR_").lower()
+    ("by", "many"), BY_AND_MANY, ids=lambda value: value if isinstance(value, str) else name_of(value)
 )
-IS_DATE = (Kind.TABULAR_DATETIME, Kind.TABULAR_DATETIME_RELATIVE)
+IS_DATE = (Kind.TABULAR_DATETIME, Kind.TABULAR_DATETIME_RELATIVE, Kind.LANGUAGE_DATETIME)
 
 
 def typical(by, values: list) -> pa.Array:

@@ -164,13 +164,6 @@ def test_the_engine_says_what_is_wrong_with_the_table(pipeline, failure):
     assert "unique" in said
 
 
-def test_what_is_not_available_is_said(pipeline, failure):
-    (pipeline.root / "sources").mkdir()
-    pd.DataFrame({"customer_id": range(30), "x": range(30)}).to_parquet(pipeline.source)
-    pipeline.configure(split={"model_type": "LANGUAGE"})
-    assert "model_type is not available yet" in failure(pipeline.run())
-
-
 def test_a_missing_source_is_named(pipeline, failure):
     pipeline.configure()
     said = failure(pipeline.run())

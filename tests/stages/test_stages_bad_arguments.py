@@ -120,25 +120,6 @@ def test_a_gpu_where_there_is_none(ready: str, verb: Callable[..., None]):
         verb(device="cuda", workspace_dir=ready)
 
 
-UNAVAILABLE: dict[Callable[..., None], dict[str, list[Any]]] = {
-    split_table: {
-        "model_type": ["LANGUAGE", "language", ModelType.LANGUAGE],
-    },
-}
-UNAVAILABLE_CASES = [
-    pytest.param(verb, name, value, id=f"{verb.__name__}-{name}-{i}")
-    for verb, parameters in UNAVAILABLE.items()
-    for name, values in parameters.items()
-    for i, value in enumerate(values)
-]
-
-
-@pytest.mark.parametrize(("verb", "name", "value"), UNAVAILABLE_CASES)
-def test_a_parameter_that_is_not_available_yet_is_named(ready: str, verb: Callable[..., None], name: str, value: Any):
-    with refused(ready, NotImplementedError, f"parameter {name} is not available yet; leave it at its default"):
-        verb(workspace_dir=ready, **{name: value})
-
-
 def test_numpy_scalars_are_numbers(ready: str):
     split(
         TABLE,

@@ -152,7 +152,7 @@ ENCODINGS = [
         "column 'good': encoding type TABULAR_CHARACTER does not take values of",
     ),
     ({"good": "tabular_lat_long"}, InputError, "column 'good': encoding type TABULAR_LAT_LONG does not take values of"),
-    ({"text": "LANGUAGE_TEXT"}, NotImplementedError, "tgt_encoding_types: column 'text': .*is not implemented yet"),
+    ({"good": "LANGUAGE_TEXT"}, InputError, "column 'good': encoding type LANGUAGE_TEXT does not take values of"),
 ]
 
 
