@@ -85,6 +85,8 @@ class FittedRecords:
         if context is None:
             return None
         if key not in table.column_names:
-            raise InputError(f"X: expected a column {key!r}, which says what of ctx_data a record belongs to; found none")
+            raise InputError(
+                f"X: expected a column {key!r}, which says what of ctx_data a record belongs to; found none"
+            )
         subjects = Subjects.of(table, key, context.table, context.table.column_names[0], argument="X")
         return context.table.take(pa.array(subjects.places))

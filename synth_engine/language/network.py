@@ -4,7 +4,7 @@ Shape legend: B records of a batch, T tokens of the longest, E tokens of all, V 
 """
 
 from abc import ABC, abstractmethod
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +24,13 @@ class State(Protocol):
 class LanguageNetwork(nn.Module, ABC):
     """Distributions of the next token, given all tokens before.
 
+    Attributes:
+        sizes: What it was built from.
+
     Guarantees: logits depend on no other record of a batch, on no later token, and not on padding.
     """
+
+    sizes: Any
 
     @abstractmethod
     def logits(self, tokens_BT: Tensor, lengths_B: Tensor, taps: Taps | None = None) -> Tensor:

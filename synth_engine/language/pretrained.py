@@ -27,6 +27,19 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
+class AdapterSizes:
+    """Of adapters.
+
+    Args:
+        rank: Columns of the thinner side of each.
+        dropout: Share of units that are dropped in training: none.
+    """
+
+    rank: int
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class PretrainedState:
     """Keys and values of all that was read; None before anything was."""
 
@@ -51,19 +64,19 @@ class PretrainedNetwork(LanguageNetwork):
 
     Args:
         model: The model, without adapters; see `pretrained_source.load_model`. It is changed.
-        rank: Columns of the thinner side of each adapter.
+        sizes: Of the adapters.
         saves_memory: Compute what is inside layers a second time instead of keeping it. Not with taps.
     """
 
-    def __init__(self, model: Any, rank: int = DEFAULT_RANK, *, saves_memory: bool = True) -> None:
+    def __init__(self, model: Any, sizes: AdapterSizes, *, saves_memory: bool = True) -> None:
         super().__init__()
         from peft import LoraConfig, get_peft_model
         from transformers.pytorch_utils import Conv1D
 
         config = LoraConfig(
             task_type="CAUSAL_LM",
-            r=rank,
-            lora_alpha=_ALPHA_PER_RANK * rank,
+            r=sizes.rank,
+            lora_alpha=_ALPHA_PER_RANK * sizes.rank,
             target_modules="all-linear",
             bias="none",
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),  # as of GPT-2
@@ -75,7 +88,7 @@ class PretrainedNetwork(LanguageNetwork):
             enable()
             # Enabled with it, for checkpoints of an older kind. Gradients by embedded tokens are wanted by nobody.
             model.disable_input_require_grads()
-        self.rank = rank
+        self.sizes = sizes
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(is_adapter(name))
         self.eval()

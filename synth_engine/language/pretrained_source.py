@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from synth_engine.domain import InputError
-from synth_engine.language.pretrained import DEFAULT_RANK, PretrainedNetwork
+from synth_engine.language.pretrained import DEFAULT_RANK, AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_vocabulary import PretrainedVocabulary
 
 # "name" or "owner/name", as the hub has them.
@@ -36,8 +36,19 @@ def load_pretrained(
     """
     is_local = _check_place(name)
     model = load_model(name, device, is_local=is_local, four_bit=four_bit)
-    network = PretrainedNetwork(model, rank)
+    network = PretrainedNetwork(model, AdapterSizes(rank))
     return network, PretrainedVocabulary.of(load_tokenizer(name, is_local=is_local), network.size)
+
+
+def pretrained_model(name: str, device: torch.device) -> Any:
+    """The model that a user names, without adapters; raises as `load_pretrained`."""
+    return load_model(name, device, is_local=_check_place(name))
+
+
+def pretrained_vocabulary(name: str, model: Any) -> PretrainedVocabulary:
+    """The vocabulary of that model; raises as `load_pretrained`."""
+    size = int(model.config.get_text_config().vocab_size)
+    return PretrainedVocabulary.of(load_tokenizer(name, is_local=_check_place(name)), size)
 
 
 def load_model(name: str, device: torch.device, *, is_local: bool, four_bit: bool = False) -> Any:

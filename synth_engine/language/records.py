@@ -73,6 +73,14 @@ class Records:
         natural = torch.arange(self.n_columns, device=self.device)
         return self._texts.lengths[self._pieces(rows, natural.expand(len(self), -1))].sum(1)
 
+    def token_counts(self, size: int) -> Tensor:
+        """How often each of `size` ids is judged in all records, (size,)."""
+        parts = [torch.bincount(column.ids, minlength=size) for column in self.target]
+        ends = torch.zeros(size, dtype=torch.long, device=self.device)
+        for ids, times in ((self.wording.between, self.n_columns - 1), (self.wording.end, 1)):
+            ends[list(ids)] += times * len(self)
+        return torch.stack([*parts, ends]).sum(0)
+
     def batch(self, rows: Tensor, orders_BC: Tensor) -> Batch:
         """Some records, each in its own order of target columns.
 

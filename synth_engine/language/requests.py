@@ -37,6 +37,13 @@ class Requests:
     def __len__(self) -> int:
         return len(self.orders_NC)
 
+    def take(self, rows: Integers) -> "Requests":
+        """Those of some records."""
+        context, given = (
+            {name: each.take(pa.array(rows)) for name, each in part.items()} for part in (self.context, self.given)
+        )
+        return Requests(self.orders_NC[rows], context, given)
+
 
 @dataclass(frozen=True, eq=False)
 class Programs:

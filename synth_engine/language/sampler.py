@@ -59,6 +59,8 @@ def sample(  # noqa: PLR0913 what every backend is given
     Returns:
         Literals of each record, in the order of the columns (not in that in which they were drawn).
     """
+    if not len(requests):
+        return []
     seeds = torch.randint(-(2**63), 2**63 - 1, (len(requests),), generator=generator).numpy().view(np.uint64)
     names = [grammar.name for grammar in grammars]
     program = programs(requests, names, vocabulary, wording)

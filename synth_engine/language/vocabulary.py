@@ -124,6 +124,11 @@ class OwnVocabulary:
         merges = [(left, right) for left, right in model["merges"]]
         return cls(_byte_pairs(models.BPE(vocab=vocabulary, merges=merges)), whole, context, target)
 
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """Ids by what tells tokens apart, also from those of another vocabulary."""
+        return self._id_of
+
     def encode(self, texts: Sequence[str] | pa.Array, column: str | None = None) -> Segments:
         """Ids of literals; equal ones are looked at once."""
         values = pa.array(texts, pa.large_string()) if not isinstance(texts, pa.Array) else texts

@@ -15,10 +15,10 @@ import torch
 from synth_engine.domain import ModelEncodingType
 from synth_engine.encodings.language import LanguageEncoding
 from synth_engine.language.network import LanguageNetwork
-from synth_engine.language.records import Records
 from synth_engine.language.pretrained import AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_source import pretrained_model
 from synth_engine.language.pretrained_vocabulary import PretrainedVocabulary
+from synth_engine.language.records import Records
 from synth_engine.language.recurrent import RecurrentNetwork, RecurrentSizes
 from synth_engine.language.segments import Segments
 from synth_engine.language.vocabulary import TOKENIZER_FILE, VOCABULARY_FILE, OwnVocabulary, Vocabulary

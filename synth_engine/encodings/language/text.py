@@ -85,8 +85,8 @@ class LanguageText(LanguageEncoding):
 
     @classmethod
     def accepts(cls, dtype: pa.DataType) -> bool:
-        """Text, and dictionaries of text."""
-        return is_text(dtype.value_type if pa.types.is_dictionary(dtype) else dtype)
+        """Text, and dictionaries of text; also a column without any value, which may have been meant to have some."""
+        return pa.types.is_null(dtype) or is_text(dtype.value_type if pa.types.is_dictionary(dtype) else dtype)
 
     @classmethod
     def canonical(cls, values: pa.Array) -> pa.Array:

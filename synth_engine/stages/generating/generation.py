@@ -226,7 +226,8 @@ def _inputs(source: "Source") -> dict[str, str]:
 def _key(workspace: Workspace, facts: dict[str, Any]) -> bytes:
     """Stands for all that the bytes of the shards depend on; without the workspace's key it tells nothing."""
     versions = {name: version(name) for name in _LIBRARIES}
-    return workspace.keyed("generate", json.dumps([facts, versions, shard_sizes.SHARD_ROWS], sort_keys=True))
+    sizes = shard_sizes.SHARD_ROWS, shard_sizes.SHARD_RECORDS
+    return workspace.keyed("generate", json.dumps([facts, versions, sizes], sort_keys=True))
 
 
 def _opened(workspace: Workspace, plan: GenerationPlan, given: GivenTables) -> "Source":

@@ -145,9 +145,7 @@ def _category(name: str, categories: Sequence[str], wish: RebalancingConfig) -> 
     if name in categories or len(alike) == 1:
         return name if name in categories else alike[0]
     known = ", ".join(map(repr, categories[:20])) + (", …" if len(categories) > 20 else "")
-    raise InputError(
-        f"rebalancing: column {wish.column!r} has no category {name!r} that may be shown; it has {known}"
-    )
+    raise InputError(f"rebalancing: column {wish.column!r} has no category {name!r} that may be shown; it has {known}")
 
 
 def _check_natural_order(names: Sequence[str], first: Sequence[str], seeds: SeedData | None) -> None:

@@ -16,6 +16,7 @@ from synth_engine.language.grammar import ColumnGrammar, ColumnRules, compile_gr
 from synth_engine.language.requests import Requests
 from synth_engine.language.sampler import DEFAULT_BATCH, sample
 from synth_engine.stages.devices import resolve_device
+from synth_engine.stages.generating import shard_sizes
 from synth_engine.stages.generating.coming_subjects import ComingSubjects
 from synth_engine.stages.generating.context_data import NO_CONTEXT, context_for
 from synth_engine.stages.generating.even_numbers import even_numbers
@@ -23,7 +24,6 @@ from synth_engine.stages.generating.finished_rows import finished_schema
 from synth_engine.stages.generating.opened_model import OpenedModel
 from synth_engine.stages.generating.record_plan import RecordPlan, make_record_plan
 from synth_engine.stages.generating.seed_data import SeedData, n_rows_of
-from synth_engine.stages.generating.shard_sizes import SHARD_RECORDS
 from synth_engine.stages.keys import make_keys
 from synth_engine.stages.language_data import TARGET, written
 from synth_engine.stages.language_model import LanguageModel, WrittenColumns, load_language_model
@@ -66,7 +66,7 @@ class RecordSource:
     seeds: SeedData | None
     subjects: ComingSubjects | None
     inputs: Mapping[Artefact, Manifest]
-    _compiled: dict[LanguageEncoding | None, Sequence[ColumnGrammar]] = field(default_factory=dict, init=False)
+    _compiled: dict[bool, Sequence[ColumnGrammar]] = field(default_factory=dict, init=False)
 
     unit: ClassVar[str] = "rows"
 
@@ -109,15 +109,15 @@ class RecordSource:
     @property
     def n_shards(self) -> int:
         """Number of shards; one where there are no records, for the schema."""
-        return max(1, -(-self.n_rows // SHARD_RECORDS))
+        return max(1, -(-self.n_rows // shard_sizes.SHARD_RECORDS))
 
     def size(self, shard: int) -> int:
         """Number of records of one shard."""
-        return min(SHARD_RECORDS, self.n_rows - shard * SHARD_RECORDS)
+        return min(shard_sizes.SHARD_RECORDS, self.n_rows - shard * shard_sizes.SHARD_RECORDS)
 
     def shard(self, shard: int) -> pa.Table:
         """The records of one shard, with the original columns and types."""
-        start, n_rows = shard * SHARD_RECORDS, self.size(shard)
+        start, n_rows = shard * shard_sizes.SHARD_RECORDS, self.size(shard)
         seeds = self._seeds_of(start, n_rows)
         drawn = self._draw(shard, start, n_rows, seeds)
         columns = {name: self.plan.encodings[name].read(each) for name, each in drawn.items()}
@@ -181,15 +181,16 @@ class RecordSource:
 
     def grammars(self, others: LanguageEncoding | None = None) -> Sequence[ColumnGrammar]:
         """What may be drawn in each column; in a rebalanced one what its other categories allow, if these are given."""
-        if others not in self._compiled:
+        is_replaced = others is not None
+        if is_replaced not in self._compiled:
             shares = self.plan.shares
             replaced = {shares.column: others} if shares is not None and others is not None else {}
             rules = [
                 ColumnRules(TARGET + name, encoding.grammar(nulls=self.plan.nulls[name]), encoding.longest)
                 for name, encoding in {**self.plan.encodings, **replaced}.items()
             ]
-            self._compiled[others] = compile_grammars(rules, self.model.vocabulary.for_grammars())
-        return self._compiled[others]
+            self._compiled[is_replaced] = compile_grammars(rules, self.model.vocabulary.for_grammars())
+        return self._compiled[is_replaced]
 
     def _context(self, start: int, n_rows: int) -> Literals:
         context = None if self.subjects is None else self.subjects.context
@@ -207,7 +208,9 @@ class RecordSource:
             literals = dict(written(seeds.table, columns, TARGET))
         except InputError as error:
             raise InputError(f"seed_data: {error}") from None
-        return {TARGET + name: pc.if_else(pa.array(seeds.is_given(name)), literals[TARGET + name], None) for name in names}
+        return {
+            TARGET + name: pc.if_else(pa.array(seeds.is_given(name)), literals[TARGET + name], None) for name in names
+        }
 
     def _keys(self, shard: int, start: int, n_rows: int, seeds: SeedData | None) -> Literals:
         schema, keys = self.statistics.schema, self.statistics.keys

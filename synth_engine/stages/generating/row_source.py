@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from synth_engine.domain import GenerateConfig, InputError
+from synth_engine.domain import GenerateConfig
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
 from synth_engine.stages.devices import resolve_device
 from synth_engine.stages.generating import shard_sizes

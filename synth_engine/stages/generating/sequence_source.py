@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from synth_engine.domain import GenerateConfig, InputError
+from synth_engine.domain import GenerateConfig
 from synth_engine.domain.randomness import derive_seed, fresh_seed, generator
 from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
@@ -205,4 +205,3 @@ class SequenceSource:
         n_rows = self.n_rows * self.statistics.seq_len.min
         if name is not None and n_rows > 0:
             make_keys(self.statistics.schema.field(name), 1, n_rows - 1, generator(0, "generate", "last key"))
-

@@ -9,7 +9,7 @@ from torch import nn
 
 from synth_engine.domain import InputError, ModelType
 from synth_engine.language.network import LanguageNetwork
-from synth_engine.language.pretrained import AdapterSizes, PretrainedNetwork
+from synth_engine.language.pretrained import DEFAULT_RANK, AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_source import pretrained_model, pretrained_vocabulary
 from synth_engine.language.private_task import PrivateLanguageTask
 from synth_engine.language.recipe import batch_size_for, private_schedule_for, private_sizes, schedule_for
@@ -99,7 +99,7 @@ class WrittenKind:
     def sizes(self, model: str | None, *, private: bool) -> NetworkSizes:
         """The same for all tables."""
         if self.base is not None:
-            return AdapterSizes()
+            return AdapterSizes(DEFAULT_RANK)
         return private_sizes(RecurrentSizes()) if private else RecurrentSizes()
 
     def network(self, sizes: NetworkSizes) -> LanguageNetwork:
