@@ -86,6 +86,7 @@ def train(  # noqa: PLR0913
     )
     _check_callable(upload_model_data_callback)
     from synth_engine.stages.devices import resolve_device
+    from synth_engine.stages.learning.kinds import other_kind
     from synth_engine.stages.learning.model_saver import ModelSaver
     from synth_engine.stages.learning.model_state import find_reusable, find_state
     from synth_engine.stages.learning.model_training import ModelTraining
@@ -104,6 +105,8 @@ def train(  # noqa: PLR0913
     state = find_state(workspace, encoded.manifest, config.model_state_strategy)
     saver = ModelSaver(workspace, config, inputs, described, upload_model_data_callback)
     reused = find_reusable(workspace, config.model_state_strategy, target)
+    if reused is not None and reused.described.model_type is not described.model_type:
+        raise other_kind(reused.described, described)
     taken_up = state.run.settings["model"] if state else reused.model if reused else None
     config = config.model_copy(update={"model": config.model or taken_up})
     data_version = made[Artefact.TGT_STATS].inputs[Artefact.TGT_DATA.folder]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synth_engine.domain import InputError, ModelType
+from synth_engine.domain import InputError
 from synth_engine.language.network import LanguageNetwork
 from synth_engine.language.pretrained import DEFAULT_RANK, AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_source import pretrained_model, pretrained_vocabulary
@@ -19,7 +19,7 @@ from synth_engine.language.task import LanguageTask
 from synth_engine.language.transfer import transfer_tokens
 from synth_engine.language.vocabulary import OwnVocabulary, Vocabulary
 from synth_engine.stages.language_model import LanguageModel, WrittenColumns, load_language_model
-from synth_engine.stages.learning.kinds import Counts, Reusable, Task, other_kind
+from synth_engine.stages.learning.kinds import Counts, Reusable, Task
 from synth_engine.stages.model_files import Described, NetworkSizes
 from synth_engine.stages.models import FROM_SCRATCH
 from synth_engine.tabular.transferred import RESET_HINT, PartTransfer, Transfer
@@ -146,8 +146,6 @@ class WrittenKind:
 
     def carry_over(self, reused: Reusable, new: nn.Module) -> Transfer:
         """Token by token; adapters as they are."""
-        if reused.described.model_type is not ModelType.LANGUAGE:
-            raise other_kind(reused.described, self.described)
         old = load_language_model(reused.files, self.device)
         if isinstance(new, RecurrentNetwork) and isinstance(old.network, RecurrentNetwork):
             assert isinstance(old.vocabulary, OwnVocabulary)
