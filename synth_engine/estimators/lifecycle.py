@@ -114,7 +114,7 @@ class Lifecycle(Parameters):
         seed = None if self.value_protection else self.random_state
         with TerminalProgress() if self.verbose else nullcontext() as progress:
             always: dict[str, Any] = {"workspace_dir": root, "update_progress": progress}
-            stages.split(table, **self._chosen(_SPLIT), **always, random_state=self.random_state)
+            stages.split(table, model_type="TABULAR", **self._chosen(_SPLIT), **always, random_state=self.random_state)
             stages.analyze(**protected, **always, random_state=seed)
             stages.encode(**always)
             stages.train(**self._chosen(_TRAIN), **always)
