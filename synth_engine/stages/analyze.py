@@ -209,7 +209,7 @@ def _disclose(
 
 def _warn(column: str, lost: str | None) -> None:
     if lost is not None:
-        warnings.warn(f"column {column!r}: {lost}", stacklevel=5)
+        warnings.warn(f"column {column!r}: {lost}", stacklevel=6)  # of whoever called analyze
 
 
 def _check_allowance(workspace: Workspace, config: AnalyzeConfig, disclosure: Disclosure) -> None:

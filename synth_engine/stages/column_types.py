@@ -76,8 +76,6 @@ def resolve_encoding_types(
                 types[field.name] = _resolve(field.type, wanted, are_events)
         except InputError as error:
             raise InputError(f"{table}_data: column {field.name!r}: {error}") from None
-        except NotImplementedError as error:
-            raise NotImplementedError(f"{table}_encoding_types: column {field.name!r}: {error}") from None
     return types
 
 

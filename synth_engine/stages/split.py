@@ -73,7 +73,6 @@ def split(  # noqa: PLR0913
 
     Raises:
         InputError: a table or an argument that cannot be used, named in the message. The workspace is left as it was.
-        NotImplementedError: a parameter or an encoding type that is not available yet.
     """
     config = SplitConfig.of(
         tgt_primary_key=tgt_primary_key,

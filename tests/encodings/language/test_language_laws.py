@@ -66,7 +66,7 @@ def test_what_a_type_stands_for(dtype: pa.DataType, kind: Kind):
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_seen_and_unseen_values_are_written_as_json_no_longer_than_said(by, data):
     column, encoding = fitted(data, by)
@@ -84,7 +84,7 @@ def test_seen_and_unseen_values_are_written_as_json_no_longer_than_said(by, data
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_what_was_written_comes_back_in_the_exact_type_and_is_written_the_same_again(by, data):
     column, encoding = fitted(data, by)
@@ -102,7 +102,7 @@ def test_what_was_written_comes_back_in_the_exact_type_and_is_written_the_same_a
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_the_grammar_allows_what_is_written_but_rare_values_and_nulls(by, data):
     column, encoding = fitted(data, by)
@@ -118,7 +118,7 @@ def test_the_grammar_allows_what_is_written_but_rare_values_and_nulls(by, data):
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_tokens_of_their_own_are_what_may_be_written(by, data):
     _, encoding = fitted(data, by)
@@ -132,7 +132,7 @@ def test_tokens_of_their_own_are_what_may_be_written(by, data):
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_json_restores_an_equal_encoding(by, data):
     _, encoding = fitted(data, by)
@@ -145,7 +145,7 @@ def test_json_restores_an_equal_encoding(by, data):
 
 
 @by_encoding
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_partitions_do_not_matter(by, data):
     column = data.draw(columns(data.draw(st.sampled_from(accepted(by)))))
