@@ -73,13 +73,17 @@ class Records:
         natural = torch.arange(self.n_columns, device=self.device)
         return self._texts.lengths[self._pieces(rows, natural.expand(len(self), -1))].sum(1)
 
-    def token_counts(self, size: int) -> Tensor:
-        """How often each of `size` ids is judged in all records, (size,)."""
-        parts = [torch.bincount(column.ids, minlength=size) for column in self.target]
-        ends = torch.zeros(size, dtype=torch.long, device=self.device)
-        for ids, times in ((self.wording.between, self.n_columns - 1), (self.wording.end, 1)):
-            ends[list(ids)] += times * len(self)
-        return torch.stack([*parts, ends]).sum(0)
+    def judged_counts(self, size: int) -> Tensor:
+        """How often each of `size` ids is judged in all records, (V,), int64. It says much of the records.
+
+        Args:
+            size: Number of ids of the vocabulary.
+        """
+        wording, n = self.wording, len(self)
+        counts = torch.bincount(torch.cat([column.ids for column in self.target]), minlength=size)
+        for ids, times in ((wording.between, n * (self.n_columns - 1)), (wording.end, n)):
+            counts += times * torch.bincount(torch.tensor(ids, dtype=torch.long, device=self.device), minlength=size)
+        return counts
 
     def batch(self, rows: Tensor, orders_BC: Tensor) -> Batch:
         """Some records, each in its own order of target columns.

@@ -16,6 +16,8 @@ from synth_engine.language.records import Batch
 from synth_engine.nn import CodeEmbedding, Listener, RowTaps, Taps, dropout, linear, random_bytes
 from synth_engine.nn.recurrence import Places, scan_in_steps
 
+# What users call it.
+NAME = "MOSTLY_AI/LSTMFromScratch-3m"
 # So that the first predictions are close to the biases.
 _HEAD_SCALE = 0.1
 
@@ -31,8 +33,8 @@ class RecurrentSizes:
         dropout: Share of units that are dropped in training.
     """
 
-    embedding: int = 256
-    units: int = 384
+    embedding: int = 192
+    units: int = 256
     n_layers: int = 2
     dropout: float = 0.2
 

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Sequence
 
+import pytest
 import torch
 from torch import Tensor
+
+pytest.importorskip("tokenizers")
 
 from synth_engine.language.records import Records
 from synth_engine.language.recurrent import RecurrentNetwork, RecurrentSizes

@@ -67,6 +67,14 @@ def test_records_read_as_json():
         assert json.loads(target) == {name: json.loads(values[row]) for name, values in TARGET.items()}
 
 
+def test_judged_tokens_are_counted():
+    vocabulary = make_vocabulary()
+    records = make_records(vocabulary)
+    tokens_BT, is_judged_BT, _ = records.batch(torch.arange(6), natural(6))
+    counts = records.judged_counts(vocabulary.size)
+    assert counts.tolist() == torch.bincount(tokens_BT[is_judged_BT], minlength=vocabulary.size).tolist()
+
+
 def test_no_records_are_an_empty_batch():
     records = make_records(make_vocabulary())
     tokens_BT, is_judged_BT, lengths_B = records.batch(torch.tensor([], dtype=torch.long), natural(0))

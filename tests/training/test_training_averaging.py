@@ -48,6 +48,16 @@ def test_weights_that_stand_still_are_their_own_average():
     torch.testing.assert_close(flat(average.module), flat(module))
 
 
+def test_what_is_not_trained_is_not_averaged():
+    module = make_module(0)
+    module[0].requires_grad_(False)
+    average, before = WeightAverage(module, 0.9), flat(module[0])
+    shake(module, 1)
+    average.update()
+    assert torch.equal(flat(average.module[0]), before)
+    assert not torch.equal(flat(average.module[2]), flat(module[2]))
+
+
 def test_is_apart_from_what_is_trained():
     module = make_module(0)
     average = WeightAverage(module, 0.9)

@@ -171,6 +171,19 @@ def test_what_is_left_out_of_weight_decay(name, is_free):
     assert is_bias(name) == is_free
 
 
+def test_what_requires_no_gradients_is_left_alone():
+    network = Toy()
+    network.embedding.requires_grad_(False)
+    stepper, before = stepper_of(network), weights(network)
+    stepper.step(0, [torch.arange(60)], 0.1, weight_decay=0.5)
+    assert {name: torch.equal(weight, before[name]) for name, weight in weights(network).items()} == {
+        "embedding": True,
+        "weight": False,
+        "bias": False,
+    }
+    assert len(stepper.decayed.parameters) + len(stepper.free.parameters) == 2
+
+
 def test_a_rate_of_zero_changes_nothing():
     network = Toy()
     before = weights(network)

@@ -117,7 +117,7 @@ class WrittenKind:
 
     def counts(self) -> Counts:
         """Of all tokens that are learned, for a network that starts from nothing."""
-        return [[self.records[TRAINING].token_counts(self.vocabulary.size)]]
+        return [[self.records[TRAINING].judged_counts(self.vocabulary.size)]]
 
     def bounded_counts(self) -> Counts:
         """None: a record has so many tokens that the noise would drown them."""
