@@ -106,8 +106,9 @@ class Passage:
                 self._advance(active[places], logits_AV, torch.from_numpy(places))
             is_left = self._draw[active] < self._program.n_draws_N[active]
             if is_left.mean() <= 1 - _DONE:
-                state = state.select(torch.from_numpy(np.flatnonzero(is_left)).to(device))
                 active = active[is_left]
+                if len(active):
+                    state = state.select(torch.from_numpy(np.flatnonzero(is_left)).to(device))
 
     def _stops(self, rows: Integers) -> Integers:
         """Number of the fixed token before which each row draws next."""

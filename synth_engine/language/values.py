@@ -129,6 +129,8 @@ class Values:
                     matcher.rollback(1)
                     ways.append(way + bytes([byte]))
                     n_ways += 1
+                    if byte >= 0x80:  # one byte that continues a character is as good as any other
+                        break
             assert n_ways < _MOST_WAYS, f"expected a value that can be ended by few bytes, after {way!r} found none"
         raise AssertionError("expected a value that can be ended, found none")
 
