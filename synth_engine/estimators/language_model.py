@@ -112,7 +112,7 @@ class LanguageModel(Lifecycle):
         self.random_state = random_state
         self.verbose = verbose
 
-    def sample(
+    def sample(  # noqa: PLR0913
         self,
         n_samples: int | None = None,
         *,
@@ -157,7 +157,7 @@ class LanguageModel(Lifecycle):
     def log_prob(self, X: Features, *, ctx_data: TableLike | None = None) -> "pd.Series[float]":
         """Logarithm of the probability of each record as it is written, in nats: of all its values, in their order.
 
-        Of the ways to write a text as tokens only the usual one is counted, so it may be a little more likely than that.
+        Of the ways to write a text as tokens only the usual one is counted, so it may be a little more likely.
         Rare categories and values beyond the protected ranges are judged as what they are replaced by.
 
         Args:

@@ -1,4 +1,4 @@
-"""The model of a workspace, opened to be asked: of rows, of subjects and their events, or of records that are written. With this comes torch."""
+"""The model of a workspace, opened to be asked: of rows, of subjects with events, of written records. Needs torch."""
 
 from typing import TypeAlias
 

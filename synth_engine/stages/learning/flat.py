@@ -15,7 +15,7 @@ from synth_engine.tabular.calibration import calibrate
 from synth_engine.tabular.marginals import count_codes
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.private_task import PrivateTabularTask
-from synth_engine.tabular.recipe import batch_size_for, private_schedule_for, private_sizes, schedule_for
+from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, private_schedule_for, private_sizes, schedule_for
 from synth_engine.tabular.sizes import DEFAULT, Sizes, sizes_for
 from synth_engine.tabular.task import TabularTask
 from synth_engine.tabular.transfer import transfer
@@ -55,7 +55,7 @@ class FlatKind:
         return len(self.codes[TRAINING])
 
     n_records = n_parts
-    default_model, releases_counts = DEFAULT, True
+    default_model, releases_counts, average_decay = DEFAULT, True, AVERAGE_DECAY
 
     def batch_size(self) -> int:
         """By the number of rows."""

@@ -78,6 +78,11 @@ class Kind(Protocol):
         """Learning rates of plain training."""
         ...
 
+    @property
+    def average_decay(self) -> float:
+        """Of the average of weights in plain training."""
+        ...
+
     def private_schedule(self, steps: int, records_per_step: int) -> Schedule:
         """Learning rates of exactly so many steps with differential privacy."""
         ...

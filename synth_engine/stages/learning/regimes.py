@@ -11,7 +11,6 @@ from synth_engine.domain import TrainConfig
 from synth_engine.stages.learning.kinds import Counts, Kind
 from synth_engine.stages.learning.spending import Account
 from synth_engine.stages.model_files import Network
-from synth_engine.tabular.recipe import AVERAGE_DECAY
 from synth_engine.training import PlainStepper, Randomness, Schedule, ShuffledRows
 from synth_engine.training.loop import Referee, Spending
 from synth_engine.training.sampling import Sampler
@@ -121,7 +120,7 @@ class PlainRegime:
             ShuffledRows(kind.n_parts, batch_size, micro_batches, self.randomness, kind.device),
             kind.schedule(batch_size * micro_batches),
             task,
-            AVERAGE_DECAY,
+            kind.average_decay,
         )
 
 

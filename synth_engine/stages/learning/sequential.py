@@ -24,7 +24,7 @@ from synth_engine.stages.model_files import Described, NetworkSizes, sequence_la
 from synth_engine.tabular.calibration import BATCH, MAX_ROWS, calibrate
 from synth_engine.tabular.conditionals import RowState
 from synth_engine.tabular.marginals import count_codes
-from synth_engine.tabular.recipe import batch_size_for, private_schedule_for, private_sizes, schedule_for
+from synth_engine.tabular.recipe import AVERAGE_DECAY, batch_size_for, private_schedule_for, private_sizes, schedule_for
 from synth_engine.tabular.sizes import DEFAULT, Sizes, sizes_for
 from synth_engine.tabular.transferred import Transfer
 from synth_engine.training import Schedule
@@ -53,7 +53,7 @@ class SequenceKind:
     records: Mapping[str, Records]
     window: int
 
-    default_model, releases_counts = DEFAULT, True
+    default_model, releases_counts, average_decay = DEFAULT, True, AVERAGE_DECAY
 
     @classmethod
     def read(

@@ -12,7 +12,16 @@ from synth_engine.language.network import LanguageNetwork
 from synth_engine.language.pretrained import DEFAULT_RANK, AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_source import pretrained_model, pretrained_vocabulary
 from synth_engine.language.private_task import PrivateLanguageTask
-from synth_engine.language.recipe import batch_size_for, private_schedule_for, private_sizes, schedule_for
+from synth_engine.language.recipe import (
+    ADAPTER_AVERAGE_DECAY,
+    ADAPTER_BATCH,
+    AVERAGE_DECAY,
+    adapter_schedule,
+    batch_size_for,
+    private_schedule_for,
+    private_sizes,
+    schedule_for,
+)
 from synth_engine.language.records import Records
 from synth_engine.language.recurrent import RecurrentNetwork, RecurrentSizes
 from synth_engine.language.task import LanguageTask
@@ -81,16 +90,21 @@ class WrittenKind:
     n_records = n_parts
 
     def batch_size(self) -> int:
-        """By the number of records."""
-        return batch_size_for(self.n_parts)
+        """By the number of records; adapters see fewer at a time."""
+        return batch_size_for(self.n_parts) if self.base is None else ADAPTER_BATCH
 
     def schedule(self, parts_per_step: int) -> Schedule:
-        """By the number of records, and for adapters with larger steps."""
-        return schedule_for(self.n_parts, parts_per_step)
+        """By the number of records; that of adapters is the same for all tables."""
+        return schedule_for(self.n_parts, parts_per_step) if self.base is None else adapter_schedule()
+
+    @property
+    def average_decay(self) -> float:
+        """Adapters take fewer steps."""
+        return AVERAGE_DECAY if self.base is None else ADAPTER_AVERAGE_DECAY
 
     def private_schedule(self, steps: int, records_per_step: int) -> Schedule:
         """By the number of records."""
-        return private_schedule_for(steps, records_per_step)
+        return private_schedule_for(steps, records_per_step, is_pretrained=self.base is not None)
 
     def records_with(self, n_rows: int) -> int:
         """A record takes about as much memory as so many rows of a table."""
