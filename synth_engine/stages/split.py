@@ -20,6 +20,7 @@ from synth_engine.domain.progress import Progress
 from synth_engine.stages.column_types import model_type_of, resolve_encoding_types
 from synth_engine.stages.division import Division
 from synth_engine.stages.language_data import check_one_each
+from synth_engine.stages.models import check_installed
 from synth_engine.stages.relations import Integers, Subjects, check_primary_key
 from synth_engine.stages.table_input import TableLike, check_storable, to_arrow
 from synth_engine.workspace import Artefact, ArtefactWriter, Workspace
@@ -87,6 +88,7 @@ def split(  # noqa: PLR0913
     )
     _check_combination(ctx_data is not None, config)
     model_type = model_type_of(config)
+    check_installed(model_type)
     workspace = Workspace(workspace_dir)
     target, context, subjects = _source_tables(tgt_data, ctx_data, config, model_type)
     progress = Progress(update_progress, "split", total=config.n_partitions, unit="partitions")

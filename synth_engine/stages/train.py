@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_engine.domain import DifferentialPrivacyConfig, InputError, ModelStateStrategy, ProgressCallback, TrainConfig
-from synth_engine.stages.models import check_model
+from synth_engine.stages.models import check_installed, check_model
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.workspace import Artefact, Workspace
 
@@ -95,6 +95,7 @@ def train(  # noqa: PLR0913
     target = resolve_device(config.device)
     workspace = Workspace(workspace_dir)
     described, made = Described.read(workspace)
+    check_installed(described.model_type)
     check_model(config.model, described.model_type)
     made_from = dict(made)
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer

@@ -8,7 +8,6 @@ import torch
 
 from synth_engine.domain import ArtefactError, InputError, ModelStateStrategy, ModelType
 from synth_engine.stages import model_files as files
-from synth_engine.stages.language_model import load_language_model
 from synth_engine.stages.learning.kinds import Reusable
 from synth_engine.stages.learning.model_saver import FORMAT, Run
 from synth_engine.training import Learner, Randomness
@@ -131,6 +130,8 @@ def find_reusable(workspace: Workspace, strategy: ModelStateStrategy, device: to
 
 def _network(model: ArtefactReader, described: files.Described, device: torch.device) -> files.Network | None:
     if described.model_type is ModelType.LANGUAGE:
+        from synth_engine.stages.language_model import load_language_model  # needs libraries that not everybody has
+
         return load_language_model(model, device).network
     if described.has_subjects:
         return files.load_sequence_network(model, described, device)

@@ -17,7 +17,6 @@ from synth_engine.stages.learning.private_regime import PrivateRegime, private_s
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
-from synth_engine.stages.learning.written import WrittenKind
 from synth_engine.stages.model_files import Described, Network, NetworkSizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
@@ -99,6 +98,8 @@ class ModelTraining:
     @cached_property
     def _kind(self) -> Kind:
         if self.described.model_type is ModelType.LANGUAGE:
+            from synth_engine.stages.learning.written import WrittenKind  # needs libraries that not everybody has
+
             return WrittenKind.read(self.described, self.encoded, self.device, self.config.model)
         if not self.described.has_subjects:
             return FlatKind.read(self.described.target, self.encoded, self.device)
