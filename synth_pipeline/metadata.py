@@ -14,13 +14,14 @@ import pyarrow as pa
 from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableRecord, TableSchema
 from upath import UPath
 
-from synth_engine.encodings import Encoding
+from synth_engine.encodings import Encoding, LanguageEncoding
 from synth_engine.privacy import MINIMUM_ENTITIES
 from synth_engine.workspace import Manifest
 from synth_pipeline.catalog import DatasetConfig
 from synth_pipeline.charts import loss_curve
 from synth_pipeline.fidelity import Fidelity
 from synth_pipeline.sources import Fingerprint
+from synth_pipeline.written import unbroken, written_record
 
 Metadata = dict[str, Any]
 N_PREVIEW_ROWS = 10
@@ -77,7 +78,11 @@ def privacy(config: DatasetConfig, model: Manifest) -> Metadata:
     return value_privacy(config) | _without_none(shown)
 
 
-def column_stats(columns: Mapping[str, Encoding], protected: bool) -> Metadata:
+Columns = Mapping[str, Encoding | LanguageEncoding]
+"""Encodings by column."""
+
+
+def column_stats(columns: Columns, protected: bool) -> Metadata:
     """The encodings table, once more as descriptions of the columns."""
     records = [_encoding_record(name, encoding, protected) for name, encoding in columns.items()]
     schema = [TableColumn(record["column"], str(columns[record["column"]].dtype), _told(record)) for record in records]
@@ -88,14 +93,15 @@ def column_stats(columns: Mapping[str, Encoding], protected: bool) -> Metadata:
     }
 
 
-def encoded_data(manifest: Manifest, columns: Mapping[str, Encoding]) -> Metadata:
-    """Size of the codes."""
+def encoded_data(manifest: Manifest, columns: Columns) -> Metadata:
+    """Size of the codes; of records that are written only their number."""
     training, validation = _rows(manifest, "trn"), _rows(manifest, "val")
-    sizes = [size for encoding in columns.values() for size in encoding.cardinalities.values()]
-    return {
-        "dagster/row_count": training + validation,
-        "training_rows": training,
-        "validation_rows": validation,
+    rows = {"dagster/row_count": training + validation, "training_rows": training, "validation_rows": validation}
+    if any(isinstance(encoding, LanguageEncoding) for encoding in columns.values()):
+        return rows | {"written_columns": len(columns)}
+    coded = [encoding for encoding in columns.values() if isinstance(encoding, Encoding)]
+    sizes = [size for encoding in coded for size in encoding.cardinalities.values()]
+    return rows | {
         "sub_columns": len(sizes),
         "codes": sum(sizes),
         "largest_cardinality": max(sizes, default=0),
@@ -211,8 +217,10 @@ def _told(record: Mapping[str, str]) -> str:
     return "; ".join(part for part in (record["encoding"], record["kept"], rare, nulls) if part)
 
 
-def _encoding_record(name: str, encoding: Encoding, protected: bool) -> dict[str, str]:
+def _encoding_record(name: str, encoding: Encoding | LanguageEncoding, protected: bool) -> dict[str, str]:
     """What is known of a column. Ranges are left out where they are not protected: they would be somebody's values."""
+    if isinstance(encoding, LanguageEncoding):
+        return written_record(name, encoding, protected)
     facts = encoding.model_dump()
     bounds = _range(encoding, facts) if protected else ""
     listed = ("categories", "numbers", "atoms", "cells", "positions")
@@ -221,7 +229,7 @@ def _encoding_record(name: str, encoding: Encoding, protected: bool) -> dict[str
     return {
         "column": name,
         "encoding": str(encoding.type).removeprefix("TABULAR_"),
-        "kept": "; ".join(part for part in (_unbroken(bounds), ", ".join(values + bins)) if part),
+        "kept": "; ".join(part for part in (unbroken(bounds), ", ".join(values + bins)) if part),
         "rare": _rare_values(facts, protected),
         "nulls": "yes" if encoding.has_nulls else "no",
         "cardinalities": _sizes(list(encoding.cardinalities.values())),
@@ -233,11 +241,6 @@ def _sizes(sizes: Sequence[int]) -> str:
     if len(sizes) > _MAX_SIZES:
         return f"{len(sizes)} sub-columns, {sum(sizes):,} codes"
     return " × ".join(f"{size:,}" for size in sizes)
-
-
-def _unbroken(text: str) -> str:
-    """The text without places where a narrow table would break it."""
-    return text.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def _rare_values(facts: Mapping[str, Any], protected: bool) -> str:

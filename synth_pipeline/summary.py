@@ -65,7 +65,12 @@ def _told(stage: str, shown: Mapping[str, Any]) -> str:
         lengths = "" if least == most else f", sequences of {least:,} to {most:,} rows"
         return f"{shown['columns']:,} columns to model{lengths}"
     if stage == "encode":
-        return f"{shown['sub_columns']:,} columns of codes"
+        is_written = "written_columns" in shown
+        return (
+            f"{shown['written_columns']:,} columns of text"
+            if is_written
+            else f"{shown['sub_columns']:,} columns of codes"
+        )
     if stage == "train":
         loss = shown.get("best_validation_loss")
         best = "" if loss is None else f", best validation loss {loss:.3f} (epoch {shown['best_epoch']:g})"

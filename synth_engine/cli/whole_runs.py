@@ -5,12 +5,16 @@ belong here: running them (`running`).
 """
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from synth_engine.cli.running import Related, Tables, Work, check_output, from_files
 from synth_engine.cli.settings import Settings, encodings
 from synth_engine.cli.stage_options import Run, Training
 from synth_engine.domain import InputError, ModelEncodingType, ModelType
 from synth_engine.io import read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Folders in the workspace of the part that is made last, each the workspace of the part that it is made for.
 _SUBJECTS, _COLUMNS = "context", "columns"
@@ -30,6 +34,13 @@ def check_run(table: str, options: Run) -> None:
         raise InputError("--text: expected neither --context nor --context-key beside it; texts of events are not made")
     if options.text_model is not None and not options.text:
         raise InputError("--text-model: there is no --text that it could write; add that or leave it out")
+    if options.text_model is not None:
+        from synth_engine.stages.models import check_model
+
+        try:
+            check_model(options.text_model, ModelType.LANGUAGE)
+        except InputError as error:
+            raise InputError(str(error).replace("model:", "--text-model:", 1)) from None
     beside = "--context" if context is not None else "--text" if options.text else None
     if beside is not None and options.values.dataset_epsilon is not None:
         parts = "subjects and events" if context is not None else "columns and texts"
@@ -102,18 +113,23 @@ def _work_of_texts(table: str, options: Run) -> Work:
     settings |= _modelling(options, options.training.of_texts(options.text_model), ModelType.LANGUAGE)
     settings |= {"generate": options.rows.for_given().without_wishes().settings(options.seed)}
     tables: dict[str, Tables] = {
-        "split": from_files({"tgt_data": table}),
+        "split": {"tgt_data": partial(_with_texts, table, tuple(texts))},
         "generate": {"seed_data": partial(_synthetic_table, _workspace_of(_COLUMNS, options))},
     }
     return Work(options.places.workspace, settings, tables, options.places.output)
 
 
-def _without(table: str, columns: tuple[str, ...]) -> object:
+def _with_texts(table: str, columns: tuple[str, ...]) -> "pa.Table":
     rows = read_table(table)
     missing = [name for name in columns if name not in rows.column_names]
     if missing:
-        raise InputError(f"--text: expected columns of the table, found {missing[0]!r}; it has {rows.column_names}")
-    return rows.drop_columns(list(columns))
+        found = ", ".join(rows.column_names)
+        raise InputError(f"--text: expected columns of the table, found {missing[0]!r}; it has {found}")
+    return rows
+
+
+def _without(table: str, columns: tuple[str, ...]) -> "pa.Table":
+    return _with_texts(table, columns).drop_columns(list(columns))
 
 
 def _modelling(options: Run, training: Training, model_type: ModelType = ModelType.TABULAR) -> dict[str, Settings]:

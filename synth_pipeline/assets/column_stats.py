@@ -5,7 +5,7 @@ from typing import Any
 from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
 from pydantic import TypeAdapter
 
-from synth_engine.encodings import AnyEncoding, Encoding
+from synth_engine.encodings import AnyEncoding, AnyLanguageEncoding, Encoding, LanguageEncoding
 from synth_engine.stages import analyze
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline import metadata
@@ -14,6 +14,7 @@ from synth_pipeline.sequences import released_lengths
 from synth_pipeline.stages import RESOURCES, running
 
 _COLUMNS = TypeAdapter(dict[str, AnyEncoding])
+_WRITTEN = TypeAdapter(dict[str, AnyLanguageEncoding])
 
 
 @op(ins=waiting_for("original_data"), out=Out(Nothing), required_resource_keys=RESOURCES)
@@ -27,9 +28,10 @@ def analyze_columns(context: OpExecutionContext) -> MaterializeResult[Any]:
         return run.result(outcome, shown | lengths | metadata.value_privacy(run.config))
 
 
-def read_encodings(workspace: Workspace) -> dict[str, Encoding]:
+def read_encodings(workspace: Workspace) -> dict[str, Encoding | LanguageEncoding]:
     """The fitted encodings of a workspace, by column."""
-    return dict(_COLUMNS.validate_python(_statistics(workspace)["columns"]))
+    found = _statistics(workspace)
+    return {**_COLUMNS.validate_python(found["columns"]), **_WRITTEN.validate_python(found.get("language", {}))}
 
 
 def _statistics(workspace: Workspace) -> dict[str, Any]:
