@@ -88,7 +88,7 @@ def without_dropout(config: Any) -> Any:
     """A model's configuration with all rates of dropped units at zero: losses shall follow from tokens and weights."""
     for each in {id(part): part for part in (config, config.get_text_config())}.values():
         for key, value in vars(each).items():
-            if isinstance(value, float) and ("dropout" in key or "pdrop" in key):
+            if isinstance(value, float) and any(part in key for part in ("dropout", "pdrop", "layerdrop")):
                 setattr(each, key, 0.0)
     return config
 
