@@ -81,7 +81,11 @@ class History(nn.Module):
         return Memory(zeros, (zeros,) * len(self.recurrences))
 
     def table(self, vectors: Sequence[Tensor]) -> Tensor:
-        """What each code of an event adds to its features, (V, U), given the embeddings (codes, D) of each sub-column."""
+        """What each code adds to the features of an event, (V, U).
+
+        Args:
+            vectors: Embeddings (codes, D) of the codes of each sub-column.
+        """
         weights = self.weight.split([self.weight.shape[0] // len(vectors)] * len(vectors))
         return torch.cat([part @ weight for part, weight in zip(vectors, weights, strict=True)])
 
