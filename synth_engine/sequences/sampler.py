@@ -1,4 +1,4 @@
-"""Drawing: first the numbers of events of all subjects, then event after event, all subjects at once."""
+"""Drawing: first the numbers of events of all subjects, then event after event, many subjects at once."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -16,9 +16,8 @@ from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import DEFAULT_BATCH, Source, draw_rows, places_of
 
-# Subjects that are drawn together, if batches may be as large: what they are multiplied with and what comes out then
-# stays in the cache. And how many parts there are at least, as long as they are not too small.
-MOST_PART, LEAST_PARTS, LEAST_PART = 4096, 4, 256
+# On a CPU there are so many parts of the subjects at least, as long as none is smaller than this.
+LEAST_PARTS, LEAST_PART = 4, 256
 # Numbers that the generator makes at a time.
 PHILOX_BLOCK = 4
 
@@ -86,7 +85,7 @@ def draw_events(
         interventions: What to do to the probabilities. Masks know an event by its place among all of them; those that
             are `Following` look at the events before it as well.
         order: Columns of an event in the order in which they are drawn; None is the natural order.
-        batch_size: Events at a time; bounds the memory.
+        batch_size: Events at a time; bounds the memory. On a CPU several such batches are drawn at once, in threads.
 
     Returns:
         Codes (E, K), int32, on the CPU, subject by subject.
@@ -117,11 +116,10 @@ def draw_events(
             )
             drawing.take_up(drawn)
 
-    parts = _parts(lengths_S, batch_size)
     if context.device.type == "cpu":
-        map_in_threads(draw, parts)
+        map_in_threads(draw, _parts(lengths_S, batch_size, LEAST_PARTS))
     else:
-        for part in parts:
+        for part in _parts(lengths_S, batch_size):
             draw(part)
     return codes
 
@@ -138,14 +136,17 @@ class _Part(NamedTuple):
     first: int
 
 
-def _parts(lengths_S: Tensor, batch_size: int) -> list[_Part]:
+def _parts(lengths_S: Tensor, batch_size: int, least: int = 1) -> list[_Part]:
     """All subjects with events. Sorted by length, so that those of a part go on about equally long.
 
-    Parts are there to be drawn side by side, so there are some however few subjects there are; what they are does not
-    depend on how many threads there are.
+    Args:
+        lengths_S: Number of events of each subject.
+        batch_size: The most subjects of a part.
+        least: Parts that there are at least, to be drawn side by side. Not the number of threads: it would decide what
+            is added up in one product, and so over the last bits.
     """
     order = lengths_S.argsort(descending=True, stable=True)[: int((lengths_S > 0).sum())]
-    size = min(batch_size, max(LEAST_PART, -(-len(order) // LEAST_PARTS)), MOST_PART)
+    size = min(batch_size, max(LEAST_PART, -(-len(order) // least)))
     return [_Part(subjects, place * size) for place, subjects in enumerate(order.split(size))]
 
 
