@@ -28,7 +28,7 @@ from synth_engine.workspace import Artefact, Workspace
 VARIANTS = {
     "as it is": {},
     "half the units": {(network, "UNITS_PER_HIDDEN"): 1},
-    "one layer": {(history, "N_LAYERS"): 1},
+    "two layers": {(history, "N_LAYERS"): 2},
     "plain": {},
 }
 

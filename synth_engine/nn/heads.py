@@ -19,11 +19,11 @@ class Raised(NamedTuple):
     """Codes whose logits are changed beside what the heads say.
 
     Args:
-        codes_BKN: N codes of each sub-column, in natural order.
-        by_KBN: What is added to their logits, in head order.
+        codes_KBN: N codes of each sub-column, in head order.
+        by_KBN: What is added to their logits.
     """
 
-    codes_BKN: Tensor
+    codes_KBN: Tensor
     by_KBN: Tensor
 
 
@@ -73,7 +73,7 @@ class BucketedHeads(nn.Module):
         hidden = hidden_KBH.split(lengths)
         codes = self._in_buckets(codes_BK)
         if raised is not None:
-            places, by = self._in_buckets(raised.codes_BKN), raised.by_KBN.split(lengths)
+            places, by = raised.codes_KBN.split(lengths), raised.by_KBN.split(lengths)
         parts = []
         for b, (inputs, target) in enumerate(zip(hidden, codes, strict=True)):
             bias = self.biases[b] + self.get_buffer(f"padding_{b}")
@@ -81,7 +81,7 @@ class BucketedHeads(nn.Module):
             if taps is not None:
                 taps.add(logits, Vectors(inputs), self.weights[b], self.biases[b])
             if raised is not None:
-                logits = logits.scatter_add(2, places[b], by[b])
+                logits.scatter_add_(2, places[b], by[b])
             flat = nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="none")
             parts.append(flat.view(lengths[b], -1))
         return torch.cat(parts)

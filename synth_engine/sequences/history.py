@@ -1,6 +1,7 @@
 """What went before an event, as a vector: an encoder over the events so far, shifted by one."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from synth_engine.nn import Listener, linear
 from synth_engine.nn.recurrence import LinearRecurrence
 
-N_LAYERS = 2
+N_LAYERS = 1
 
 
 class Memory(NamedTuple):
@@ -79,9 +80,25 @@ class History(nn.Module):
         zeros = self.bias.new_zeros(n_sequences, self.units)
         return Memory(zeros, (zeros,) * len(self.recurrences))
 
-    def step(self, embedded_BD: Tensor, memory: Memory) -> Memory:
-        """The memory after one event more of each sequence."""
-        inputs_BU = seen_BU = torch.addmm(self.bias, embedded_BD, self.weight).relu()
+    def table(self, vectors: Sequence[Tensor]) -> Tensor:
+        """What each code adds to the features of an event, (V, U).
+
+        Args:
+            vectors: Embeddings (codes, D) of the codes of each sub-column.
+        """
+        weights = self.weight.split([self.weight.shape[0] // len(vectors)] * len(vectors))
+        return torch.cat([part @ weight for part, weight in zip(vectors, weights, strict=True)])
+
+    def step(self, table_VU: Tensor, places_BK: Tensor, memory: Memory) -> Memory:
+        """The memory after one event more of each sequence.
+
+        Args:
+            table_VU: See `table`.
+            places_BK: Places in it of the codes of the events.
+            memory: That before.
+        """
+        features_BU = nn.functional.embedding_bag(places_BK, table_VU, mode="sum").add_(self.bias)
+        inputs_BU = seen_BU = features_BU.relu_()
         states = []
         for layer, (recurrence, before) in enumerate(zip(self.recurrences, memory.states, strict=True)):
             assert isinstance(recurrence, LinearRecurrence)

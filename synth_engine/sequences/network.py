@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from synth_engine.nn import Listener, RowTaps, Taps, dropout, linear, random_bytes
+from synth_engine.nn import Listener, RowTaps, Taps, Vectors, dropout, random_bytes
 from synth_engine.sequences.context import ContextEncoder
 from synth_engine.sequences.history import History
 from synth_engine.sequences.layout import SequenceLayout
@@ -145,28 +145,37 @@ class SequenceNetwork(nn.Module):
         noise: Tensor | None,
         taps: Listener | None,
     ) -> Surroundings:
-        context_EU = context_BU[batch.subject_E]
         if not self.has_history:
-            return Surroundings(context_EU)
+            return Surroundings(_of_each(context_BU, batch.subject_E))
         history = self.history(embedded_EKD.flatten(1), batch.is_first_E, self._longest, taps)
         before_EK = nn.functional.pad(batch.events_EK, (0, 0, 1, 0))[:-1]
-        state = self.state(context_EU, batch.index_E, batch.total_E, history, taps)
-        state = dropout(state, self.sizes.dropout, noise)
+        places = self._places(batch.index_E, batch.total_E)
+        mixed = self._mixed(_of_each(self.mixed_context(context_BU), batch.subject_E), places, history)
+        if taps is not None:
+            inputs = torch.cat([context_BU[batch.subject_E], places, history], 1)
+            taps.add(mixed, Vectors(inputs), self.mix_weight, self.mix_bias)
+        state = dropout(mixed.relu(), self.sizes.dropout, noise)
         return Surroundings(state, before_EK, (~batch.is_first_E).to(state))
 
-    def places(self, index_E: Tensor, total_E: Tensor) -> Tensor:
+    def mixed_context(self, context_BU: Tensor) -> Tensor:
+        """The part of the context in the states of events: computed once for all events of a subject."""
+        return torch.addmm(self.mix_bias, context_BU.to(self.mix_bias), self.mix_weight[: self.context.units])
+
+    def state(self, mixed_context_BU: Tensor, index_B: Tensor, total_B: Tensor, history_BU: Tensor) -> Tensor:
+        """State (B, U) of events: the context, their places and what went before, mixed."""
+        return self._mixed(mixed_context_BU, self._places(index_B, total_B), history_BU).relu_()
+
+    def _places(self, index_E: Tensor, total_E: Tensor) -> Tensor:
         """Vectors (E, P) of places in sequences."""
         numbers = index_E, total_E - index_E - 1, total_E
         return torch.cat([hats(each, self.knots_N) for each in numbers], 1)
 
-    def state(
-        self,
-        context_BU: Tensor,
-        index_B: Tensor,
-        total_B: Tensor,
-        history_BU: Tensor,
-        taps: Listener | None = None,
-    ) -> Tensor:
-        """State (B, U) of events: the context, their places and what went before, mixed."""
-        inputs = torch.cat([context_BU, self.places(index_B, total_B), history_BU], 1)
-        return linear(inputs, self.mix_weight, self.mix_bias, taps).relu()
+    def _mixed(self, mixed_context_EU: Tensor, places_EP: Tensor, history_EU: Tensor) -> Tensor:
+        weight = self.mix_weight[self.context.units :]
+        return torch.addmm(mixed_context_EU, torch.cat([places_EP, history_EU], 1), weight)
+
+
+def _of_each(of_subjects_BU: Tensor, subject_E: Tensor) -> Tensor:
+    """What belongs to the subject of each event. An embedding, as its gradient is found the fastest."""
+    of_events: Tensor = nn.functional.embedding(subject_E, of_subjects_BU)
+    return of_events

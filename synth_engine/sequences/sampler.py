@@ -1,11 +1,13 @@
-"""Drawing: first the numbers of events of all subjects, then event after event, all subjects at once."""
+"""Drawing: first the numbers of events of all subjects, then event after event, many subjects at once."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from synth_engine.nn.threads import map_in_threads
 from synth_engine.sequences.context import Context
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.tabular.conditionals import Conditionals, RowState
@@ -13,6 +15,11 @@ from synth_engine.tabular.given import Given
 from synth_engine.tabular.interventions import Interventions
 from synth_engine.tabular.network import TabularNetwork
 from synth_engine.tabular.sampler import DEFAULT_BATCH, Source, draw_rows, places_of
+
+# On a CPU there are so many parts of the subjects at least, as long as none is smaller than this.
+LEAST_PARTS, LEAST_PART = 4, 256
+# Numbers that the generator makes at a time.
+PHILOX_BLOCK = 4
 
 
 @runtime_checkable
@@ -78,7 +85,7 @@ def draw_events(
         interventions: What to do to the probabilities. Masks know an event by its place among all of them; those that
             are `Following` look at the events before it as well.
         order: Columns of an event in the order in which they are drawn; None is the natural order.
-        batch_size: Events at a time; bounds the memory.
+        batch_size: Events at a time; bounds the memory. On a CPU several such batches are drawn at once, in threads.
 
     Returns:
         Codes (E, K), int32, on the CPU, subject by subject.
@@ -89,51 +96,99 @@ def draw_events(
     for mask in interventions.masks if interventions else ():
         if isinstance(mask, Following):
             mask.follow(codes)
-    source, drawing = (
-        _source(network.events, interventions, order),
-        _Drawing(network, context, lengths_S, batch_size),
-    )
-    for step in range(int(lengths_S.max())):
-        index = drawing.begin(step)
-        generator = torch.Generator().manual_seed(seed_of_step(step))
-        codes[index] = drawn = draw_rows(
-            source,
-            torch.rand(len(index), codes.shape[1], generator=generator, dtype=torch.float64),
-            given=None if given is None else given.rows(index),
-            state=drawing.state(step),
-            index=index,
-            batch_size=batch_size,
-        )
-        drawing.take_up(drawn)
+    source, table_VU = _source(network.events, interventions, order), table_of_history(network)
+    start_S = lengths_S.cumsum(0) - lengths_S
+
+    @torch.no_grad()  # which belongs to a thread
+    def draw(part: _Part) -> None:
+        of_part = context.of(part.subjects.to(context.device))
+        drawing = Drawing(network, of_part, lengths_S[part.subjects], table_VU)
+        for step in range(int(lengths_S[part.subjects[0]])):
+            some = part.subjects[: drawing.begin(step)]
+            index = start_S[some] + step
+            codes[index] = drawn = draw_rows(
+                source,
+                uniforms(seed_of_step(step), part.first, len(index), codes.shape[1]),
+                given=None if given is None else given.rows(index),
+                state=drawing.state(step),
+                index=index,
+                batch_size=len(index),
+            )
+            drawing.take_up(drawn)
+
+    if context.device.type == "cpu":
+        map_in_threads(draw, _parts(lengths_S, batch_size, LEAST_PARTS))
+    else:
+        for part in _parts(lengths_S, batch_size):
+            draw(part)
     return codes
 
 
-class _Drawing:
+class _Part(NamedTuple):
+    """Subjects whose events are drawn together, those with most events first.
+
+    Args:
+        subjects: Which of all.
+        first: How many have their turn before them.
+    """
+
+    subjects: Tensor
+    first: int
+
+
+def _parts(lengths_S: Tensor, batch_size: int, least: int = 1) -> list[_Part]:
+    """All subjects with events. Sorted by length, so that those of a part go on about equally long.
+
+    Args:
+        lengths_S: Number of events of each subject.
+        batch_size: The most subjects of a part.
+        least: Parts that there are at least, to be drawn side by side. Not the number of threads: it would decide what
+            is added up in one product, and so over the last bits.
+    """
+    order = lengths_S.argsort(descending=True, stable=True)[: int((lengths_S > 0).sum())]
+    size = min(batch_size, max(LEAST_PART, -(-len(order) // least)))
+    return [_Part(subjects, place * size) for place, subjects in enumerate(order.split(size))]
+
+
+def uniforms(seed: int, first: int, n: int, k: int) -> Tensor:
+    """Rows `first` to ``first + n`` of a table of random numbers from 0 up to 1, (n, k), that a seed stands for.
+
+    The generator is "Philox" (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011), which can begin
+    anywhere: rows are the same whoever asks for them, together with whatever others.
+
+    >>> torch.equal(uniforms(7, 0, 5, 3)[2:], uniforms(7, 2, 3, 3))
+    True
+    """
+    blocks = -(-k // PHILOX_BLOCK)
+    bits = np.random.Philox(key=seed)
+    bits.advance(first * blocks)
+    return torch.from_numpy(np.random.Generator(bits).random((n, blocks * PHILOX_BLOCK)))[:, :k]
+
+
+class Drawing:
     """Subjects whose events are being drawn: those with most events first, so that who goes on is a slice.
 
     Args:
         network: A trained network.
         context: Codes of the subjects' context.
-        lengths_S: Number of events of each subject.
-        batch_size: Subjects at a time.
+        lengths_B: Number of events of each subject, descending.
+        table_VU: See `table_of_history`.
     """
 
-    def __init__(self, network: SequenceNetwork, context: Context, lengths_S: Tensor, batch_size: int) -> None:
-        self._network, self._batch_size = network, batch_size
-        order = lengths_S.argsort(descending=True, stable=True)
-        self._lengths = lengths_S[order]
-        self._offsets = (lengths_S.cumsum(0) - lengths_S)[order]
-        self._context = _encoded(network, context, batch_size)[order.to(context.device)]
+    def __init__(self, network: SequenceNetwork, context: Context, lengths_B: Tensor, table_VU: Tensor) -> None:
+        self._network, self._table, self._lengths = network, table_VU, lengths_B.to(context.device)
+        vectors = network.context(context)
+        self._context = network.mixed_context(vectors) if network.has_history else vectors
         self._before: Tensor | None = None
-        self._memory = network.history.start(len(order)) if network.has_history else None
-        self._n_active = len(order)
+        self._memory = network.history.start(len(lengths_B)) if network.has_history else None
+        self._n_active = len(lengths_B)
 
-    def begin(self, step: int) -> Tensor:
-        """The places among all events of those that are drawn in this step."""
+    def begin(self, step: int) -> int:
+        """How many subjects, the first ones, have an event in this step."""
         self._n_active = int((self._lengths > step).sum())
         if self._memory is not None:
             self._memory = self._memory.first(self._n_active)
-        return self._offsets[: self._n_active] + step
+        return self._n_active
 
     def state(self, step: int) -> RowState:
         """What these events are given beside their own codes."""
@@ -141,7 +196,7 @@ class _Drawing:
         context = self._context[:n]
         if self._memory is None:
             return RowState(network.events.of_state(context), None)
-        totals = self._lengths[:n].to(context.device)
+        totals = self._lengths[:n]
         index = torch.full_like(totals, step)
         state = network.state(context, index, totals, network.history.read(self._memory))
         return RowState(network.events.of_state(state), None if self._before is None else self._before[:n])
@@ -150,8 +205,15 @@ class _Drawing:
         """These events were drawn."""
         if self._memory is not None:
             self._before = codes.to(self._context.device)
-            embedded = self._network.events.embedding(self._before.long()).flatten(1)
-            self._memory = self._network.history.step(embedded, self._memory)
+            places = self._before + self._network.events.embedding.offsets_K
+            self._memory = self._network.history.step(self._table, places, self._memory)
+
+
+def table_of_history(network: SequenceNetwork) -> Tensor:
+    """What each code of an event adds to the memory; nothing where there is none."""
+    if not network.has_history:
+        return network.knots_N.new_zeros(0, 0)
+    return network.history.table(network.events.embedding.vectors().split(network.layout.events.cardinalities))
 
 
 def _encoded(network: SequenceNetwork, context: Context, batch_size: int) -> Tensor:

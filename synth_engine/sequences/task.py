@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from synth_engine.nn.orders import natural_order, random_orders
+from synth_engine.nn.threads import map_in_threads
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Batch, Records
 from synth_engine.tabular.network import OrderGroup
@@ -55,8 +56,12 @@ class Windows:
     def in_order(self, rows: Tensor) -> Batch:
         """Windows one after the other."""
         subjects = self.subject_W[rows]
-        start = self.number_W[rows] * self.longest
-        return self.records.batch(subjects, start, (self.records.lengths[subjects] - start).clamp(max=self.longest))
+        return self.records.batch(subjects, self.number_W[rows] * self.longest, self.sizes_in_order(rows))
+
+    def sizes_in_order(self, rows: Tensor) -> Tensor:
+        """How many events these windows hold, one after the other."""
+        left = self.records.lengths[self.subject_W[rows]] - self.number_W[rows] * self.longest
+        return left.clamp(max=self.longest)
 
 
 def window(uniforms: Tensor, totals: Tensor, longest: int) -> tuple[Tensor, Tensor]:
@@ -94,6 +99,7 @@ class SequenceTask:
         window: The most events of a subject that are seen at once.
         scale: A usual number of events.
         validation_seed: Orders in validation are the same every time, so that losses can be compared.
+        n_parts: In how many parts the windows of a step are drawn; see `parts`.
     """
 
     def __init__(
@@ -106,12 +112,13 @@ class SequenceTask:
         window: int = DEFAULT_WINDOW,
         scale: float = 1.0,
         validation_seed: int = 0,
+        n_parts: int = 1,
     ) -> None:
         self.network = network
         self.training, self.validation = Windows(training, window), Windows(validation, window)
         self.n_training, self.n_validation = len(self.training), len(validation)
         self._flexible = flexible and network.layout.events.n_columns > 1
-        self._scale, self._validation_seed = scale, validation_seed
+        self._scale, self._validation_seed, self._n_parts = scale, validation_seed, n_parts
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Codes of windows, the orders of each of their groups of events, and what decides over dropped units.
@@ -120,19 +127,32 @@ class SequenceTask:
             rows: Indices of windows.
             generator: Source of all that is random.
         """
-        batch = self.training.at_random(rows, generator)
-        orders = self._draw_orders(len(batch.events_EK), generator)
-        noise = self.network.draw_noise(len(rows), len(batch.events_EK), generator)
-        return *batch.tensors, self.training.weights_W2[rows], *orders, *noise
+        parts = [self._draw(part, generator) for part in rows.tensor_split(self._n_parts)]
+        return tuple(tensor for part in parts for tensor in part)
+
+    def parts(self, drawn: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """What was drawn for each part of the windows, whose losses may be computed apart."""
+        n = len(drawn) // self._n_parts
+        return [tuple(drawn[start : start + n]) for start in range(0, len(drawn), n)]
 
     def losses(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
         """Loss of each of the windows, (B,)."""
+        return torch.cat([self.losses_of_part(network, part) for part in self.parts(drawn)])
+
+    def losses_of_part(self, network: nn.Module, drawn: Sequence[Tensor]) -> Tensor:
+        """Loss of each of the windows of one of `parts`."""
         assert isinstance(network, SequenceNetwork)
         n_codes, n_noise = Batch.n_tensors(len(network.layout.lists)), network.n_noise
         batch, weights_B2 = Batch.of(drawn[:n_codes]), drawn[n_codes]
         orders, noise = drawn[n_codes + 1 : len(drawn) - n_noise], drawn[len(drawn) - n_noise :]
         losses = network.losses(batch, self._groups(len(batch.events_EK), orders), noise)
         return self._by_subject(batch, *losses, weights_B2)
+
+    def _draw(self, rows: Tensor, generator: torch.Generator) -> list[Tensor]:
+        batch = self.training.at_random(rows, generator)
+        orders = self._draw_orders(len(batch.events_EK), generator)
+        noise = self.network.draw_noise(len(rows), len(batch.events_EK), generator)
+        return [*batch.tensors, self.training.weights_W2[rows], *orders, *noise]
 
     @torch.no_grad()
     def validation_loss(self, network: nn.Module) -> float | None:
@@ -141,15 +161,24 @@ class SequenceTask:
         if not self.n_validation:
             return None
         generator = torch.Generator(self.validation.records.device).manual_seed(self._validation_seed)
-        total = torch.zeros((), dtype=torch.float64, device=generator.device)
-        for rows in self._validation_batches():
-            batch = self.validation.in_order(rows)
-            orders = self._draw_orders(len(batch.events_EK), generator)
-            losses = network.losses(batch, self._groups(len(batch.events_EK), orders))
-            weights_B2 = self.validation.weights_W2[rows].clone()
-            weights_B2[:, 1] = 1  # every event is in one window
-            total += self._by_subject(batch, *losses, weights_B2).sum(dtype=torch.float64)
-        return total.item() / len(self.validation)  # windows are what a training loss is of
+        batches = [(rows, self._draw_orders(self._n_events(rows), generator)) for rows in self._validation_batches()]
+        if generator.device.type != "cpu":
+            totals = [self._validate(network, *batch) for batch in batches]
+        else:
+            totals = map_in_threads(lambda batch: self._validate(network, *batch), batches)
+        return torch.stack(totals).sum().item() / len(self.validation)  # windows are what a training loss is of
+
+    @torch.no_grad()  # which belongs to a thread
+    def _validate(self, network: SequenceNetwork, rows: Tensor, orders: Sequence[Tensor]) -> Tensor:
+        """The sum of the losses of some windows."""
+        batch = self.validation.in_order(rows)
+        losses = network.losses(batch, self._groups(len(batch.events_EK), orders))
+        weights_B2 = self.validation.weights_W2[rows].clone()
+        weights_B2[:, 1] = 1  # every event is in one window
+        return self._by_subject(batch, *losses, weights_B2).sum(dtype=torch.float64)
+
+    def _n_events(self, rows: Tensor) -> int:
+        return int(self.validation.sizes_in_order(rows).sum())
 
     def _by_subject(self, batch: Batch, of_lengths: Tensor, of_events: Tensor, weights_B2: Tensor) -> Tensor:
         summed = torch.zeros_like(of_lengths).index_add(0, batch.subject_E, of_events)
@@ -173,11 +202,10 @@ class SequenceTask:
         return wanted // n_orders * n_orders, n_orders
 
     def _draw_orders(self, n_events: int, generator: torch.Generator) -> list[Tensor]:
-        n_columns, (n_random, n_orders) = self.network.layout.events.n_columns, self._random_part(n_events)
-        orders = [natural_order(n_columns, generator.device)] if n_events > n_random else []
-        return orders + ([random_orders(n_orders, n_columns, generator)] if n_random else [])
+        n_columns, (_, n_orders) = self.network.layout.events.n_columns, self._random_part(n_events)
+        return [natural_order(n_columns, generator.device), random_orders(n_orders, n_columns, generator)]
 
     def _groups(self, n_events: int, orders: Sequence[Tensor]) -> list[OrderGroup]:
         n_random, _ = self._random_part(n_events)
-        sizes = [size for size in (n_events - n_random, n_random) if size]
-        return [OrderGroup(*group) for group in zip(sizes, orders, strict=True)]
+        groups = map(OrderGroup, (n_events - n_random, n_random), orders)
+        return [group for group in groups if group.n_rows]

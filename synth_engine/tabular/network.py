@@ -156,12 +156,12 @@ class TabularNetwork(nn.Module):
     def _raised(self, hidden_KBH: Tensor, around: Surroundings | None, taps: Listener | None) -> Raised | None:
         if around is None or around.before_BK is None or around.has_before_B is None:
             return None
-        codes_BKN, is_there_BKN = self.neighbours(around.before_BK)
+        before_KB = around.before_BK.t().index_select(0, self.heads.order_K)
+        codes_KBN, is_there_KBN = self.neighbours(before_KB, self.heads.order_K)
         by_KBN = torch.baddbmm(self.repeat_bias, hidden_KBH, self.repeat_weight)
         if taps is not None:
             taps.add(by_KBN, Vectors(hidden_KBH), self.repeat_weight, self.repeat_bias)
-        is_there_KBN = is_there_BKN.transpose(0, 1).index_select(0, self.heads.order_K)
-        return Raised(codes_BKN, by_KBN * is_there_KBN * around.has_before_B[:, None])
+        return Raised(codes_KBN, by_KBN * (is_there_KBN * around.has_before_B[:, None]))
 
     @torch.no_grad()
     def logits(self, first_BH: Tensor, k: int, before_B: Tensor | None = None) -> Tensor:

@@ -239,6 +239,9 @@ class Rows:
 def draw(probabilities_BC: Tensor, uniforms_B: Tensor, first: Sequence[int] = ()) -> Tensor:
     """Codes by inversion of the cumulated probabilities; a code of probability 0 is never drawn.
 
+    In the precision of the probabilities: in single precision they are off by some 1e-7, far less than any network is.
+    Where shares are to come out exactly, in double precision.
+
     Args:
         probabilities_BC: Probabilities; they need not add up to 1.
         uniforms_B: A number from 0 up to 1 for each row.
@@ -252,9 +255,9 @@ def draw(probabilities_BC: Tensor, uniforms_B: Tensor, first: Sequence[int] = ()
     if first:
         moved = [*first, *(code for code in range(probabilities_BC.shape[1]) if code not in set(first))]
         order = torch.tensor(moved, device=probabilities_BC.device)
-        return order[draw(probabilities_BC[:, order], uniforms_B)]
-    cumulated = probabilities_BC.cumsum(1, dtype=torch.float64)
+        return order[draw(probabilities_BC[:, order].double(), uniforms_B)]
+    cumulated, precision = probabilities_BC.cumsum(1), torch.finfo(probabilities_BC.dtype)
     # Never zero, so that the search passes over leading codes of probability 0; it stops before trailing ones, as the
     # sum has been reached where they begin.
-    target = (uniforms_B * cumulated[:, -1]).clamp(min=torch.finfo(torch.float64).tiny)
+    target = (uniforms_B.to(cumulated) * cumulated[:, -1]).clamp_(min=precision.smallest_normal * precision.eps)
     return torch.searchsorted(cumulated, target[:, None])[:, 0]

@@ -8,12 +8,14 @@ draws it beforehand), what becomes of the gradients (`steppers`).
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+from synth_engine.nn.threads import map_in_threads
 
 # Before it is recorded, work has to run a few times: libraries set themselves up in the first ones.
 WARM_UP = 3
@@ -64,6 +66,47 @@ class EagerGradients:
         if loss.requires_grad:  # not where there is nothing to learn from, as of subjects without events
             loss.backward()
         return loss.detach()
+
+
+class PartedLosses(Protocol):
+    """Losses that fall into parts."""
+
+    def parts(self, drawn: Drawn) -> list[Drawn]:
+        """What each part follows from. How many there are does not depend on how many threads there are."""
+        ...
+
+    def losses_of_part(self, network: nn.Module, drawn: Drawn) -> Tensor:
+        """Loss of each of the records of a part."""
+        ...
+
+
+class SideBySideGradients:
+    """Runs the parts of a micro-batch in threads, one operation after the other in each.
+
+    A small network's operations are too short to be spread over cores one by one; see `synth_engine.nn.threads`.
+    Gradients are added up in the order of the parts, so that they do not depend on the number of threads.
+
+    Twin: `EagerGradients`.
+    """
+
+    def __init__(self, network: nn.Module, losses: PartedLosses) -> None:
+        self._network, self._losses = network, losses
+        self._parameters = list(network.parameters())
+
+    def add(self, drawn: Drawn, total: int) -> Tensor:
+        """By a backward pass for each part."""
+        results = map_in_threads(lambda part: self._of_part(part, total), self._losses.parts(drawn))
+        for _, gradients in results:
+            for parameter, gradient in zip(self._parameters, gradients, strict=True):
+                if gradient is not None:
+                    parameter.grad = gradient if parameter.grad is None else parameter.grad.add_(gradient)
+        return torch.stack([loss for loss, _ in results]).sum()
+
+    def _of_part(self, drawn: Drawn, total: int) -> tuple[Tensor, Sequence[Tensor | None]]:
+        loss = self._losses.losses_of_part(self._network, drawn).sum() / total
+        if not loss.requires_grad:  # not where there is nothing to learn from, as of subjects without events
+            return loss, [None] * len(self._parameters)
+        return loss.detach(), torch.autograd.grad(loss, self._parameters, allow_unused=True)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Tiny networks of subjects with random weights, and subjects with random codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from synth_engine.sequences.context import Context, Lists
 from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.records import Batch, Records
-from synth_engine.sequences.sampler import _Drawing, _encoded
+from synth_engine.sequences.sampler import Drawing, _encoded, table_of_history
 from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.network import OrderGroup
 from synth_engine.tabular.sizes import Sizes
@@ -96,16 +96,23 @@ def losses_as_drawn(network: SequenceNetwork, records: Records, order: Sequence[
     return of_lengths, of_events
 
 
-def _add_events(network, records, places, of_events):
-    conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context, records.lengths, 2)
+def events_as_drawn(network: SequenceNetwork, records: Records) -> Iterator[tuple[Tensor, Tensor, RowState]]:
+    """Places, codes and states of the first events of all subjects, then of the second ones, and so on."""
+    order = records.lengths.argsort(descending=True, stable=True)
+    drawing = Drawing(network, records.context.of(order), records.lengths[order], table_of_history(network))
     for step in range(int(records.lengths.max())):
-        index = drawing.begin(step)
-        codes, state = records.events_EK[index], drawing.state(step)
+        index = records.offsets[order[: drawing.begin(step)]] + step
+        yield index, records.events_EK[index], drawing.state(step)
+        drawing.take_up(records.events_EK[index])
+
+
+def _add_events(network, records, places, of_events):
+    conditionals = Conditionals(network.events)
+    for index, codes, state in events_as_drawn(network, records):
         with_offsets = (codes + conditionals.offsets_K)[:, places]
         for done, k in enumerate(places):
             logits = conditionals.logits(with_offsets[:, :done], k, state)
             of_events[index] += cross_entropy(logits, codes[:, k].long(), reduction="none")
-        drawing.take_up(codes)
 
 
 def _add_lengths(network, records, of_lengths):

@@ -119,11 +119,11 @@ def test_neighbours_are_the_codes_just_above_and_below(n_reserved, n_ordered, is
     )
     table = Neighbours([2, size, 2], torch.tensor([0.0, 1.0, *ranks, 0.0, 1.0]))
     for code in range(size):
-        codes, is_there = table(torch.tensor([[0, code, 1]]))
-        found = codes[0, 1][is_there[0, 1] == 1].tolist()
+        codes, is_there = table(torch.tensor([[0], [code], [1]]), torch.arange(3))
+        found = codes[1, 0][is_there[1, 0] == 1].tolist()
         low, high = (n_reserved, size - 1) if is_ordered and code >= n_reserved else (code, code)
         assert found == [each for each in range(code - REACH, code + REACH + 1) if low <= each <= high]
         assert [each.tolist() for each in table.of(torch.tensor([code]), 1)] == [
-            codes[:, 1].tolist(),
-            is_there[:, 1].tolist(),
+            codes[1].tolist(),
+            is_there[1].tolist(),
         ]

@@ -37,6 +37,16 @@ def test_what_is_drawn_does_not_depend_on_the_size_of_batches(batch_size):
     assert torch.equal(lengths, draw_lengths(network, records.context, seeded(1)))
 
 
+def test_what_is_drawn_does_not_depend_on_the_number_of_threads():
+    network, records = make_sequence_network(2), make_records([3, 0, 1, 5] * 300)  # enough for several parts
+    threads, drawn = torch.get_num_threads(), []
+    for n in (1, 2):
+        torch.set_num_threads(n)
+        drawn.append(draw_events(network, records.context, records.lengths, seeds))
+    torch.set_num_threads(threads)
+    assert torch.equal(*drawn)
+
+
 def test_codes_are_in_range_and_of_the_right_number():
     network, records = make_sequence_network(2), make_records(LENGTHS)
     drawn = draw_events(network, records.context, records.lengths, seeds)

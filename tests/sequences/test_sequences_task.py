@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from synth_engine.sequences.task import SequenceTask, Windows
 from synth_engine.tabular.sizes import Sizes
+from synth_engine.training.gradients import EagerGradients, SideBySideGradients
 from tests.sequences.helpers import LENGTHS, LISTS, TINY, make_records, make_sequence_network
 from tests.tabular.helpers import seeded
 
@@ -64,6 +65,22 @@ def test_losses_are_divided_by_a_usual_number_of_events():
     torch.testing.assert_close(one, 4 * other)
     assert plain.validation_loss(network) == pytest.approx(one.mean().item(), rel=1e-5)
     assert scaled.validation_loss(network) == pytest.approx(one.mean().item() / 4, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", [{}, {"lists": LISTS}, {"context": []}])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [3], [1], [1, 0]])  # also a part without subjects, or without events
+def test_parts_side_by_side_give_the_gradients_of_the_whole(kind, rows):
+    network, records = make_sequence_network(1, **kind), make_records(LENGTHS, **kind)
+    task = SequenceTask(network, records, records, flexible=True, n_parts=2)
+    drawn = task.draw(torch.tensor(rows), seeded(0))
+    assert len(task.losses(network, drawn)) == len(rows)
+    found = []
+    for gradients in (SideBySideGradients(network, task), EagerGradients(network, task)):
+        found.append([gradients.add(drawn, 7), *(p.grad for p in network.parameters())])
+        assert gradients.add(drawn, 7) == found[-1][0]  # which adds to the gradients that there are
+        network.zero_grad()
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

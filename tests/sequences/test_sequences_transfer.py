@@ -17,12 +17,12 @@ from synth_engine.sequences.layout import ListLayout, SequenceLayout
 from synth_engine.sequences.network import SequenceNetwork
 from synth_engine.sequences.positions import hats, knots
 from synth_engine.sequences.records import Records
-from synth_engine.sequences.sampler import _Drawing, _encoded
+from synth_engine.sequences.sampler import _encoded
 from synth_engine.sequences.transfer import SequenceColumns, _moved, transfer_sequences
 from synth_engine.tabular.conditionals import Conditionals, RowState
 from synth_engine.tabular.layout import Layout
 from synth_engine.tabular.transferred import PartTransfer
-from tests.sequences.helpers import LONGEST_LIST, TINY, random_table
+from tests.sequences.helpers import LONGEST_LIST, TINY, events_as_drawn, random_table
 from tests.tabular.helpers import seeded
 from tests.tabular.test_tabular_transfer import Described, by_name, layout_of, letters, parts, tables
 
@@ -139,14 +139,11 @@ def all_logits(network: SequenceNetwork, records: Records, places: list[int]):
     """Logits of all sub-columns of all events, and of numbers of events, as drawing sees them; by sub-column."""
     found: dict[tuple[str, int], list[torch.Tensor]] = {}
     if network.layout.events.columns:
-        conditionals, drawing = Conditionals(network.events), _Drawing(network, records.context, records.lengths, 9)
-        for step in range(int(records.lengths.max())):
-            index, state = drawing.begin(step), drawing.state(step)
-            codes = records.events_EK[index]
+        conditionals = Conditionals(network.events)
+        for _, codes, state in events_as_drawn(network, records):
             with_offsets = (codes + conditionals.offsets_K)[:, places]
             for done, k in enumerate(places):
                 found.setdefault(("events", k), []).append(conditionals.logits(with_offsets[:, :done], k, state))
-            drawing.take_up(codes)
     if network.layout.is_sequential:
         state = RowState(network.lengths.of_state(_encoded(network, records.context, 9)), None)
         no_codes = torch.zeros(len(records), 0, dtype=torch.int32)
