@@ -57,13 +57,17 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
     training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
     if args.device is not None:
         training["device"] = args.device
+    if args.max_minutes is not None:
+        training["max_training_time"] = args.max_minutes
     if args.max_epsilon is not None:  # all else as each engine does it by itself
         training["differential_privacy"] = {"max_epsilon": args.max_epsilon, "delta": 1e-5}
     options: dict[str, dict[str, Any]] = {
-        "split": {"tgt_data": table, "model_type": "TABULAR", "trn_val_split": TRAINING_SHARE},
+        "split": {"tgt_data": table, "model_type": args.model_type, "trn_val_split": TRAINING_SHARE},
         "train": training,
         "generate": {"sample_size": len(table) if args.sample_size is None else args.sample_size},
     }
+    if args.encodings is not None:
+        options["split"]["tgt_encoding_types"] = json.loads(args.encodings)
     if args.context is not None:
         subjects = pd.read_parquet(args.context)
         keys = {"ctx_primary_key": args.ctx_primary_key, "tgt_context_key": args.tgt_context_key}
@@ -156,6 +160,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workspace", type=Path, required=True, help="emptied first")
     parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
     parser.add_argument("--max-epochs", type=float, help="default: the engine's own")
+    parser.add_argument("--model-type", default="TABULAR", help="TABULAR or LANGUAGE")
+    parser.add_argument("--encodings", help="encoding type by column, JSON")
+    parser.add_argument("--max-minutes", type=float, help="of training; default: the engine's own")
     parser.add_argument("--max-epsilon", type=float, help="train with differential privacy")
     parser.add_argument("--device", help="to train on; default: the engine's own choice")
     parser.add_argument("--sample-size", type=int, help="default: as many rows as in the training table")
