@@ -10,8 +10,9 @@ from synth_engine.language.recurrent import RecurrentSizes
 from synth_engine.training import Schedule
 
 # Of the network that starts from nothing.
-PEAK_RATE_AT_64 = 5e-3
-WEIGHT_DECAY = 0.1
+PEAK_RATE_AT_32 = 4e-3
+WEIGHT_DECAY = 1.0
+EPOCHS_TO_FULL_DECAY = 8
 AVERAGE_DECAY = 0.998
 
 # Of adapters. They are few, and what they are beside is as good as it is: a usual rate of LoRA, and no weight decay.
@@ -28,12 +29,12 @@ PRIVATE_MAX_BATCH_FOR_RATE = 512
 
 
 def batch_size_for(n_training: int) -> int:
-    """Records per step: a power of two near a 300th of the records, between 16 and 128.
+    """Records per step: a power of two near a 600th of the records, between 16 and 128.
 
     >>> [batch_size_for(n) for n in (0, 1_000, 18_000, 1_000_000)]
-    [16, 16, 64, 128]
+    [16, 16, 32, 128]
     """
-    return int(min(128, max(16, 2 ** round(math.log2(max(n_training, 1) / 300)))))
+    return int(min(128, max(16, 2 ** round(math.log2(max(n_training, 1) / 600)))))
 
 
 def schedule_for(n_training: int, batch_size: int) -> Schedule:
@@ -41,8 +42,9 @@ def schedule_for(n_training: int, batch_size: int) -> Schedule:
 
     The peak rate grows with the root of the batch size, as suits Adam (arXiv 2205.10287).
     """
-    peak = PEAK_RATE_AT_64 * math.sqrt(min(batch_size, max(n_training, 1)) / 64)
-    return Schedule(peak=peak, weight_decay=WEIGHT_DECAY)
+    peak = PEAK_RATE_AT_32 * math.sqrt(min(batch_size, max(n_training, 1)) / 32)
+    steps = max(1, n_training // batch_size)
+    return Schedule(peak=peak, weight_decay=WEIGHT_DECAY, decay_ramp_steps=EPOCHS_TO_FULL_DECAY * steps)
 
 
 def adapter_schedule() -> Schedule:
@@ -62,9 +64,9 @@ def private_batch_size_for(n_training: int) -> int:
 def private_schedule_for(steps: int, batch_size: int, *, is_pretrained: bool = False) -> Schedule:
     """Warm up, hold, fall to zero over the second half of exactly so many steps. No loss can change it."""
     length = max(1, round(PRIVATE_COOLDOWN_SHARE * steps))
-    at_64 = ADAPTER_RATE if is_pretrained else PEAK_RATE_AT_64
+    at_32 = ADAPTER_RATE if is_pretrained else PEAK_RATE_AT_32
     return Schedule(
-        peak=at_64 * math.sqrt(min(batch_size, PRIVATE_MAX_BATCH_FOR_RATE) / 64),
+        peak=at_32 * math.sqrt(min(batch_size, PRIVATE_MAX_BATCH_FOR_RATE) / 32),
         warmup_steps=max(1, round(PRIVATE_WARMUP_SHARE * steps)),
         weight_decay=0.0,
         cooldown_from=max(0, steps - length),
