@@ -91,3 +91,23 @@ def test_own_extras_exist(file):
     text = (ROOT / file).read_text(encoding="utf-8")
     named = re.findall(r"(?:\.|synth-engine)\[([a-z,]+)\]|^EXTRAS := ([a-z,]+)", text, re.MULTILINE)
     assert {extra for groups in named for extra in "".join(groups).split(",")} <= set(EXTRAS)
+
+
+def test_tables_need_nothing_of_what_language_models_need(tmp_path):
+    code = f"""
+for name in ("peft", "safetensors", "tokenizers", "transformers", "xgrammar"):
+    sys.modules[name] = None
+import pandas as pd
+from synth_engine import TabularARGN, split
+from synth_engine.domain import InputError
+table = pd.DataFrame({{"kind": ["flat", "room"] * 50}})
+with TabularARGN(max_epochs=1) as model:
+    assert len(model.fit(table).sample(5)) == len(model.log_prob(table[:5]))
+try:
+    split(table, model_type="LANGUAGE", workspace_dir={str(tmp_path)!r})
+except InputError as error:
+    said = str(error)
+assert "found no peft, safetensors, tokenizers, transformers, xgrammar" in said, said
+assert "pip install 'synth-engine[language]'" in said, said
+"""
+    assert loaded_by(code, ["torch"]) == ["torch"]

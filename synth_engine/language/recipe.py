@@ -20,8 +20,6 @@ ADAPTER_RATE = 2e-4
 ADAPTER_BATCH = 16
 ADAPTER_AVERAGE_DECAY = 0.99
 
-PRIVATE_SHARE_OF_A_STEP = 1 / 20
-PRIVATE_EPOCHS = 20.0
 PRIVATE_WARMUP_SHARE = 0.05
 PRIVATE_COOLDOWN_SHARE = 0.5
 # The rate grows with the root of the batch size up to this one.
@@ -50,15 +48,6 @@ def schedule_for(n_training: int, batch_size: int) -> Schedule:
 def adapter_schedule() -> Schedule:
     """The schedule for adapters."""
     return Schedule(peak=ADAPTER_RATE, weight_decay=0.0)
-
-
-def private_batch_size_for(n_training: int) -> int:
-    """Records that a private step is expected to see: a fixed share, so that all tables take as many steps an epoch.
-
-    >>> [private_batch_size_for(n) for n in (0, 1_000, 20_000)]
-    [1, 50, 1000]
-    """
-    return max(1, round(PRIVATE_SHARE_OF_A_STEP * n_training))
 
 
 def private_schedule_for(steps: int, batch_size: int, *, is_pretrained: bool = False) -> Schedule:

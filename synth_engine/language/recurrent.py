@@ -16,8 +16,6 @@ from synth_engine.language.records import Batch
 from synth_engine.nn import CodeEmbedding, Listener, RowTaps, Taps, dropout, linear, random_bytes
 from synth_engine.nn.recurrence import Places, scan_in_steps
 
-# What users call it.
-NAME = "MOSTLY_AI/LSTMFromScratch-3m"
 # So that the first predictions are close to the biases.
 _HEAD_SCALE = 0.1
 

@@ -48,6 +48,11 @@ def generate(  # noqa: PLR0913
     keys. A call with the settings of one that was interrupted goes on where that one
     was, without a `random_state` with its seed; what was drawn is kept for a day, or until other rows are asked for.
 
+    A language model writes records under a grammar of each column, so that all are valid: categories that may be shown,
+    numbers and dates in their ranges, texts up to a protected length. It takes seed data, imputation and rebalancing as
+    a tabular model does, one record for each subject, and neither fairness nor constraints; it never shows rare
+    categories. Temperature and top-p are of tokens.
+
     Args:
         ctx_data: The subjects whose events are generated, for a model with a context table: its primary key and all of
             its modelled columns; others are not looked at. Give synthetic subjects, made by a model of their own; the

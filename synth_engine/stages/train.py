@@ -4,7 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synth_engine.domain import DifferentialPrivacyConfig, InputError, ModelStateStrategy, ProgressCallback, TrainConfig
+from synth_engine.domain import (
+    DifferentialPrivacyConfig,
+    InputError,
+    ModelStateStrategy,
+    ModelType,
+    ProgressCallback,
+    TrainConfig,
+)
 from synth_engine.stages.models import check_installed, check_model
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.workspace import Artefact, Workspace
@@ -97,6 +104,8 @@ def train(  # noqa: PLR0913
     described, made = Described.read(workspace)
     check_installed(described.model_type)
     check_model(config.model, described.model_type)
+    if described.model_type is ModelType.LANGUAGE and config.max_sequence_window is not None:
+        raise InputError("max_sequence_window: is for sequences of rows, and these are written records; leave it out")
     made_from = dict(made)
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)

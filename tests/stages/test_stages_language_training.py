@@ -136,6 +136,11 @@ def test_a_model_that_cannot_be_had_leaves_what_was_there(prepared, name, messag
     assert tree(Workspace(prepared)) == before
 
 
+def test_windows_of_sequences_are_refused(prepared):
+    with refused(prepared, InputError, "max_sequence_window: is for sequences of rows"):
+        train(max_sequence_window=5, workspace_dir=prepared)
+
+
 def test_a_model_that_is_not_of_tables_is_refused_for_tables(tmp_path):
     fit(TABLE, str(tmp_path), {"max_epochs": 0}, model_type="TABULAR", tgt_encoding_types=None)
     with refused(str(tmp_path), InputError, "model: expected one of MOSTLY_AI/Small"):
