@@ -46,6 +46,7 @@ _OPTIONS = {
     "batch_size": "--batch-size",
     "gradient_accumulation_steps": "--gradient-accumulation-steps",
     "max_sequence_window": "--max-sequence-window",
+    "four_bit": "--four-bit",
     "model_state_strategy": "--model-state-strategy",
     "sample_size": "--sample-size",
     "sampling_temperature": "--temperature",

@@ -136,6 +136,16 @@ TextModel = Annotated[
     ),
 ]
 
+FourBit = Annotated[
+    bool,
+    typer.Option(
+        "--four-bit",
+        help="Keep the weights of a Hugging Face model with 4 bits each; wants a GPU and bitsandbytes.",
+        metavar="",
+        rich_help_panel=_TEXTS,
+    ),
+]
+
 Unprotected = Annotated[
     bool,
     typer.Option(

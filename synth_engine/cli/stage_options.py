@@ -109,6 +109,7 @@ class Training:
     no_flexible_generation: opt.FixedOrder = False
     model_state_strategy: opt.Strategy = "RESET"
     device: opt.Device = None
+    four_bit: opt.FourBit = False
 
     @property
     def privacy(self) -> Settings:
@@ -139,6 +140,7 @@ class Training:
             privacy=self.privacy | (privacy_of_values or {}),
             model_state_strategy=self.model_state_strategy,
             device=self.device,
+            four_bit=self.four_bit,
             random_state=seed,
         )
 
@@ -149,6 +151,10 @@ class Training:
     def of_texts(self, model: str | None) -> Self:
         """The same for a language model."""
         return replace(self, model=model, max_sequence_window=None)
+
+    def of_columns(self) -> Self:
+        """The same for the tabular model of the columns beside texts."""
+        return replace(self, four_bit=False)
 
 
 @dataclass(frozen=True)

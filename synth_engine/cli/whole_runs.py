@@ -98,7 +98,8 @@ def _work_of_columns(table: str, options: Run) -> Work:
     types = encodings(options.columns.encoding, "--encoding")
     types = {name: kind for name, kind in types.items() if name not in texts}
     settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed, types)}
-    settings |= _modelling(options, options.training) | {"generate": options.rows.settings(options.seed)}
+    settings |= _modelling(options, options.training.of_columns())
+    settings |= {"generate": options.rows.settings(options.seed)}
     return Work(
         _workspace_of(_COLUMNS, options), settings, {"split": {"tgt_data": partial(_without, table, tuple(texts))}}
     )

@@ -150,6 +150,7 @@ class TrainConfig(Config):
     differential_privacy: DifferentialPrivacyConfig | None = None
     model_state_strategy: Strategy = ModelStateStrategy.reset
     device: str | None = None
+    four_bit: bool = False
     random_state: Seed | None = None
 
 

@@ -52,6 +52,7 @@ class LanguageModel(Lifecycle):
         gradient_accumulation_steps: Micro-batches per optimiser step; None is 1.
         enable_flexible_generation: Learn every column order, so that any columns can be given.
         device: ``cpu`` or ``cuda``, for training and for answers; None takes a GPU where there is one.
+        four_bit: Keep the weights of a pretrained model with 4 bits each; wants a GPU and `bitsandbytes`.
         workspace_dir: Path or fsspec URL; None is a temporary folder, which `close` removes.
         random_state: Seed of training, and of all methods that draw and are given none. None takes new ones.
         verbose: 0 is silent, anything else shows progress on standard error.
@@ -87,6 +88,7 @@ class LanguageModel(Lifecycle):
         gradient_accumulation_steps: int | None = None,
         enable_flexible_generation: bool = True,
         device: "torch.device | str | None" = None,
+        four_bit: bool = False,
         workspace_dir: str | Path | None = None,
         random_state: int | None = None,
         verbose: int = 0,
@@ -108,6 +110,7 @@ class LanguageModel(Lifecycle):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.enable_flexible_generation = enable_flexible_generation
         self.device = device
+        self.four_bit = four_bit
         self.workspace_dir = workspace_dir
         self.random_state = random_state
         self.verbose = verbose

@@ -42,6 +42,7 @@ _TRAIN = [
     "max_sequence_window",
     "differential_privacy",
     "device",
+    "four_bit",
     "random_state",
 ]
 

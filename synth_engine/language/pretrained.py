@@ -33,10 +33,12 @@ class AdapterSizes:
     Args:
         rank: Columns of the thinner side of each.
         dropout: Share of units that are dropped in training: none.
+        four_bit: Whether the weights beside them are kept with 4 bits each.
     """
 
     rank: int
     dropout: float = 0.0
+    four_bit: bool = False
 
 
 @dataclass(frozen=True)

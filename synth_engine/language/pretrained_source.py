@@ -34,15 +34,13 @@ def load_pretrained(
     Raises:
         InputError: there is no such model, it has no safetensors, it brings code, or its tokenizer is not a fast one.
     """
-    is_local = _check_place(name)
-    model = load_model(name, device, is_local=is_local, four_bit=four_bit)
-    network = PretrainedNetwork(model, AdapterSizes(rank))
-    return network, PretrainedVocabulary.of(load_tokenizer(name, is_local=is_local), network.size)
+    model = pretrained_model(name, device, four_bit=four_bit)
+    return PretrainedNetwork(model, AdapterSizes(rank)), pretrained_vocabulary(name, model)
 
 
-def pretrained_model(name: str, device: torch.device) -> Any:
-    """The model that a user names, without adapters; raises as `load_pretrained`."""
-    return load_model(name, device, is_local=_check_place(name))
+def pretrained_model(name: str, device: torch.device, *, four_bit: bool = False) -> Any:
+    """The model that a user names, without adapters; arguments and errors as of `load_pretrained`."""
+    return load_model(name, device, is_local=_check_place(name), four_bit=four_bit)
 
 
 def pretrained_vocabulary(name: str, model: Any) -> PretrainedVocabulary:
@@ -117,9 +115,9 @@ def _four_bit(device: torch.device) -> Any:
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
-        raise InputError("4-bit weights need the package 'bitsandbytes', which is not installed") from error
+        raise InputError("four_bit: needs the package 'bitsandbytes', found none; install it") from error
     if device.type != "cuda":
-        raise InputError(f"4-bit weights need a GPU, found the device {device.type!r}")
+        raise InputError(f"four_bit: needs a GPU, found the device {device.type!r}")
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]

@@ -60,7 +60,9 @@ def load_language_model(model: ArtefactReader, device: torch.device) -> Language
         else:
             assert isinstance(configs.sizes, AdapterSizes)
             vocabulary = PretrainedVocabulary.load(files)
-            network = PretrainedNetwork(pretrained_model(configs.model, device), configs.sizes)
+            network = PretrainedNetwork(
+                pretrained_model(configs.model, device, four_bit=configs.sizes.four_bit), configs.sizes
+            )
     network.load_state_dict(safetensors.torch.load(model.bytes(WEIGHTS_FILE)))
     return LanguageModel(network.to(device).eval(), vocabulary)
 

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
@@ -183,6 +183,13 @@ def _loaded(
         network = build(configs, configs.sizes)
     network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
     return network.to(device).eval()
+
+
+def kept_sizes(old: NetworkSizes, suited: NetworkSizes) -> NetworkSizes:
+    """Sizes of a network that starts from the weights of another one: as there, but for what no weight depends on."""
+    if isinstance(old, AdapterSizes):
+        return replace(suited, rank=old.rank) if isinstance(suited, AdapterSizes) else suited
+    return replace(old, dropout=suited.dropout)
 
 
 def weights_file(network: nn.Module | None) -> dict[str, bytes]:

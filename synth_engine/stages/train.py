@@ -35,6 +35,7 @@ def train(  # noqa: PLR0913
     workspace_dir: str | Path = "engine-ws",
     update_progress: ProgressCallback | None = None,
     upload_model_data_callback: Callable[[], Any] | None = None,
+    four_bit: bool = False,
     random_state: int | None = None,
 ) -> None:
     """Train a model on the encoded data of a workspace, until the validation loss stops improving or a limit is met.
@@ -70,6 +71,7 @@ def train(  # noqa: PLR0913
         workspace_dir: Path or fsspec URL of a workspace that was split, analyzed and encoded.
         update_progress: Called after every epoch with losses, rate and speed; may return ``{"stopExecution": True}``.
         upload_model_data_callback: Called without arguments whenever a new best model is on disk.
+        four_bit: Keep the weights of a pretrained language model with 4 bits each; wants a GPU and `bitsandbytes`.
         random_state: Seed; None takes a new one. On one type of CPU the same seed gives the same weights.
 
     Raises:
@@ -89,6 +91,7 @@ def train(  # noqa: PLR0913
         differential_privacy=differential_privacy,
         model_state_strategy=model_state_strategy,
         device=None if device is None else str(device),
+        four_bit=four_bit,
         random_state=random_state,
     )
     _check_callable(upload_model_data_callback)
@@ -103,9 +106,7 @@ def train(  # noqa: PLR0913
     workspace = Workspace(workspace_dir)
     described, made = Described.read(workspace)
     check_installed(described.model_type)
-    check_model(config.model, described.model_type)
-    if described.model_type is ModelType.LANGUAGE and config.max_sequence_window is not None:
-        raise InputError("max_sequence_window: is for sequences of rows, and these are written records; leave it out")
+    _check_of_type(config, described.model_type)
     made_from = dict(made)
     if workspace.has(Artefact.TGT_DATA):  # it may be gone, but must not be newer
         made_from[Artefact.TGT_DATA] = workspace.manifest(Artefact.TGT_DATA)
@@ -128,6 +129,15 @@ def _check_callable(callback: object) -> None:
     if callback is not None and not callable(callback):
         found = type(callback).__name__
         raise InputError(f"upload_model_data_callback: expected a callable or None, found {found}")
+
+
+def _check_of_type(config: TrainConfig, model_type: ModelType) -> None:
+    """Refuse what means nothing to this type of model."""
+    check_model(config.model, model_type)
+    if model_type is ModelType.LANGUAGE and config.max_sequence_window is not None:
+        raise InputError("max_sequence_window: is for sequences of rows, and these are written records; leave it out")
+    if model_type is ModelType.TABULAR and config.four_bit:
+        raise InputError("four_bit: is for pretrained language models, and this is a table; leave it out")
 
 
 def _check_statistics(config: TrainConfig, statistics: TableStatistics) -> None:

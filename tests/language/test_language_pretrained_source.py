@@ -119,5 +119,5 @@ def test_folders_are_loaded_without_the_network(tmp_path, monkeypatch):
 
 
 def test_four_bits_want_what_is_not_here(tmp_path):
-    with pytest.raises(InputError, match="4-bit weights need"):
+    with pytest.raises(InputError, match="four_bit: needs"):
         load_pretrained(str(save_model(tmp_path)), CPU, four_bit=True)

@@ -141,7 +141,16 @@ def test_windows_of_sequences_are_refused(prepared):
         train(max_sequence_window=5, workspace_dir=prepared)
 
 
+def test_four_bits_want_a_pretrained_model_and_what_it_takes(prepared, tmp_path):
+    with refused(prepared, InputError, "four_bit: is for pretrained language models; name one as model"):
+        train(four_bit=True, workspace_dir=prepared)
+    with refused(prepared, InputError, "four_bit: needs"):
+        train(four_bit=True, model=str(save_model(tmp_path / "base", "llama")), device="cpu", workspace_dir=prepared)
+
+
 def test_a_model_that_is_not_of_tables_is_refused_for_tables(tmp_path):
     fit(TABLE, str(tmp_path), {"max_epochs": 0}, model_type="TABULAR", tgt_encoding_types=None)
+    with refused(str(tmp_path), InputError, "four_bit: is for pretrained language models, and this is a table"):
+        train(four_bit=True, workspace_dir=str(tmp_path))
     with refused(str(tmp_path), InputError, "model: expected one of MOSTLY_AI/Small"):
         train(model="MOSTLY_AI/LSTMFromScratch-3m", workspace_dir=str(tmp_path))

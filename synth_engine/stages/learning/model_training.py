@@ -1,7 +1,7 @@
 """One training of a model: the half of `train` that needs torch."""
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -17,7 +17,7 @@ from synth_engine.stages.learning.private_regime import PrivateRegime, private_s
 from synth_engine.stages.learning.regimes import Parts, PlainRegime, Regime, epochs_of, plain_settings
 from synth_engine.stages.learning.sequential import SequenceKind
 from synth_engine.stages.learning.spending import RunLedger, Unbounded
-from synth_engine.stages.model_files import Described, Network, NetworkSizes
+from synth_engine.stages.model_files import Described, Network, NetworkSizes, kept_sizes
 from synth_engine.training import History, Learner, Limits, Loop, Outcome, Randomness, WeightAverage
 from synth_engine.training.team import Team, decided_bytes, joined
 from synth_engine.training.termination import Termination, awaited
@@ -100,7 +100,7 @@ class ModelTraining:
         if self.described.model_type is ModelType.LANGUAGE:
             from synth_engine.stages.learning.written import WrittenKind  # needs libraries that not everybody has
 
-            return WrittenKind.read(self.described, self.encoded, self.device, self.config.model)
+            return WrittenKind.read(self.described, self.encoded, self.device, self.config)
         if not self.described.has_subjects:
             return FlatKind.read(self.described.target, self.encoded, self.device)
         return SequenceKind.read(self.described, self.encoded, self.device, self.config.max_sequence_window)
@@ -163,7 +163,7 @@ class ModelTraining:
             return self.state.sizes
         suited = self._kind.sizes(self.config.model, private=self.config.differential_privacy is not None)
         if self.reused is not None and self.reused.model == self.config.model:
-            return replace(self.reused.network.sizes, dropout=suited.dropout)
+            return kept_sizes(self.reused.network.sizes, suited)
         return suited
 
     def _learner(self, network: Network, parts: Parts, run: Run) -> Learner:

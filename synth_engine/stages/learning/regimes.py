@@ -126,7 +126,7 @@ class PlainRegime:
 
 def common_settings(config: TrainConfig, team: Team, kind: Kind, batch_size: int) -> dict[str, Any]:
     """Settings that change what a step does."""
-    return {
+    return ({"four_bit": True} if config.four_bit else {}) | {
         "model": config.model or kind.default_model,
         "enable_flexible_generation": config.enable_flexible_generation,
         "max_sequence_window": config.max_sequence_window,

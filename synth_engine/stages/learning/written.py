@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from synth_engine.domain import InputError
+from synth_engine.domain import InputError, TrainConfig
 from synth_engine.language.network import LanguageNetwork
 from synth_engine.language.pretrained import DEFAULT_RANK, AdapterSizes, PretrainedNetwork
 from synth_engine.language.pretrained_source import pretrained_model, pretrained_vocabulary
@@ -52,30 +52,34 @@ class WrittenKind:
         vocabulary: What records are written with.
         records: By role.
         base: The pretrained model that adapters are trained of; None for a network that starts from nothing.
+        four_bit: Whether its weights are kept with 4 bits each.
     """
 
     described: Described
     vocabulary: Vocabulary
     records: Mapping[str, Records]
     base: Any = None
+    four_bit: bool = False
 
     default_model, releases_counts = FROM_SCRATCH, False
 
     @classmethod
     def read(
-        cls, described: Described, encoded: ArtefactReader, device: torch.device, model: str | None
+        cls, described: Described, encoded: ArtefactReader, device: torch.device, config: TrainConfig
     ) -> "WrittenKind":
         """Read all partitions, and the pretrained model if there is one; raises `InputError` if it cannot be had."""
-        columns, base = WrittenColumns.of(described), None
+        columns, base, model = WrittenColumns.of(described), None, config.model or FROM_SCRATCH
         vocabulary: Vocabulary
-        if model in (None, FROM_SCRATCH):
+        if model == FROM_SCRATCH:
+            if config.four_bit:
+                raise InputError(f"four_bit: is for pretrained language models; name one as model in place of {model}")
             vocabulary = columns.vocabulary()
         else:
-            base = pretrained_model(str(model), device)
-            vocabulary = pretrained_vocabulary(str(model), base)
+            base = pretrained_model(model, device, four_bit=config.four_bit)
+            vocabulary = pretrained_vocabulary(model, base)
         tables = {role: [encoded.table(name) for name in encoded.parts(role)] for role in (TRAINING, VALIDATION)}
         records = {role: columns.records(each, vocabulary).to(device) for role, each in tables.items()}
-        return cls(described, vocabulary, records, base)
+        return cls(described, vocabulary, records, base, config.four_bit)
 
     @property
     def device(self) -> torch.device:
@@ -113,7 +117,7 @@ class WrittenKind:
     def sizes(self, model: str | None, *, private: bool) -> NetworkSizes:
         """The same for all tables."""
         if self.base is not None:
-            return AdapterSizes(DEFAULT_RANK)
+            return AdapterSizes(DEFAULT_RANK, four_bit=self.four_bit)
         return private_sizes(RecurrentSizes()) if private else RecurrentSizes()
 
     def network(self, sizes: NetworkSizes) -> LanguageNetwork:
