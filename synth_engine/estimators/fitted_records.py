@@ -81,7 +81,7 @@ class FittedRecords:
             if ctx_data is not None:
                 raise InputError("ctx_data: the model has no context table, so none can be given; leave it out")
             return None
-        context = context_for(self.described, ctx_data, self.statistics.schema.field(key))
+        context = context_for(self.described, ctx_data, self.statistics.schema.field(key), drawn="records")
         if context is None:
             return None
         if key not in table.column_names:

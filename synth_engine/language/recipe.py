@@ -11,7 +11,7 @@ from synth_engine.training import Schedule
 
 # Of the network that starts from nothing.
 PEAK_RATE_AT_32 = 4e-3
-WEIGHT_DECAY = 1.0
+WEIGHT_DECAY = 0.1
 EPOCHS_TO_FULL_DECAY = 8
 AVERAGE_DECAY = 0.998
 

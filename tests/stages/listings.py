@@ -22,7 +22,7 @@ def make_listings(n: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "listing_id": np.arange(n) + 1000,
-            "title": title,
+            "title": pd.Series(title.tolist(), dtype="str"),
             "kind": kind,
             "price": rng.integers(20, 200, n) / 2,
             "since": pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 500, n), unit="D"),

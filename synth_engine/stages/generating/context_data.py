@@ -89,13 +89,16 @@ class ContextData:
             raise InputError(f"{ARGUMENT}: {error}") from None
 
 
-def context_for(described: Described, ctx_data: TableLike | None, key: pa.Field) -> ContextData | None:
+def context_for(
+    described: Described, ctx_data: TableLike | None, key: pa.Field, drawn: str = "events"
+) -> ContextData | None:
     """The subjects that are given to a model with a context key; None where it has no context table.
 
     Args:
         described: Statistics that the model was trained with.
         ctx_data: What the user gives.
         key: The context key of the target.
+        drawn: What is generated of each, for errors.
 
     Raises:
         InputError: subjects are given to a model that has no context table, or none to one that has.
@@ -103,14 +106,14 @@ def context_for(described: Described, ctx_data: TableLike | None, key: pa.Field)
     if described.context is None:
         if ctx_data is not None:
             raise InputError(
-                "ctx_data: the model has no context table, so none can be given; use seed_data for what is known of "
-                f"subjects, with their keys in {key.name!r}"
+                "ctx_data: the model has no context table, so none can be given; use seed_data for first "
+                f"{drawn}, with the keys of their subjects in {key.name!r}"
             )
         return None
     if ctx_data is None:
         raise InputError(
-            f"ctx_data: expected the subjects whose rows are to be generated, found None; {key.name!r} refers to a "
-            "context table, so give synthetic subjects, made by a model of that table, or, if you really want rows "
+            f"ctx_data: expected the subjects whose {drawn} are to be generated, found None; {key.name!r} refers to a "
+            f"context table, so give synthetic subjects, made by a model of that table, or, if you really want {drawn} "
             "for real people, the original table"
         )
     return ContextData.of(ctx_data, described.context, key)

@@ -248,7 +248,7 @@ def _subjects(
         if ctx_data is not None:
             raise InputError(NO_CONTEXT)
         return None
-    context = context_for(described, ctx_data, described.target.schema.field(key))
+    context = context_for(described, ctx_data, described.target.schema.field(key), drawn="records")
     subjects = ComingSubjects.of(config, described.target, context, seeds)
     if subjects.seeds is not None and np.diff(subjects.offsets).max(initial=0) > 1:
         raise InputError(f"seed_data: expected one row for each key of {key!r}, as the model has learned; found more")
