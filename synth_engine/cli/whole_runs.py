@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from synth_engine.cli.running import Related, Tables, Work, check_output, from_files
 from synth_engine.cli.settings import Settings, encodings
 from synth_engine.cli.stage_options import Run, Training
-from synth_engine.domain import InputError, ModelEncodingType, ModelType
+from synth_engine.domain import InputError, ModelEncodingType, ModelType, SplitConfig
 from synth_engine.io import read_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # Folders in the workspace of the part that is made last, each the workspace of the part that it is made for.
 _SUBJECTS, _COLUMNS = "context", "columns"
-_LANGUAGE = "LANGUAGE_"
 
 
 def check_run(table: str, options: Run) -> None:
@@ -63,10 +62,10 @@ def related_works(table: str, options: Run) -> Related | None:
 
 def work_of_table(table: str, options: Run) -> Work:
     """All stages for a table by itself."""
-    types = encodings(options.columns.encoding, "--encoding")
-    is_language = any(kind.startswith(_LANGUAGE) for kind in types.values())
+    from synth_engine.stages.column_types import model_type_of
+
     settings: dict[str, Settings] = {"split": options.division.settings(options.columns, options.seed)}
-    settings |= _modelling(options, options.training, ModelType.LANGUAGE if is_language else ModelType.TABULAR)
+    settings |= _modelling(options, options.training, model_type_of(SplitConfig.of(**settings["split"])))
     settings |= {"generate": options.rows.settings(options.seed)}
     return Work(options.places.workspace, settings, {"split": from_files({"tgt_data": table})}, options.places.output)
 

@@ -6,6 +6,7 @@ Belongs here: from literals to ids and back. Does not belong here: vocabularies 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -168,6 +169,10 @@ class OwnVocabulary:
 
     def for_grammars(self) -> "xgrammar.TokenizerInfo":
         """The bytes of every token. What is never drawn within a record has none."""
+        return self._info
+
+    @cached_property
+    def _info(self) -> "xgrammar.TokenizerInfo":
         import xgrammar
 
         drawn = [self._bytes[i] for i in range(self.size)]

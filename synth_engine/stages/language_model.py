@@ -50,7 +50,7 @@ def load_language_model(model: ArtefactReader, device: torch.device) -> Language
         InputError: the pretrained model that its adapters belong to is no longer there.
     """
     configs = ModelConfigs.model_validate(model.json(CONFIGS_FILE))
-    files = {name: model.bytes(name) for name in (TOKENIZER_FILE, VOCABULARY_FILE)}
+    files = vocabulary_files(model)
     vocabulary: Vocabulary
     network: LanguageNetwork
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten at once
@@ -65,6 +65,11 @@ def load_language_model(model: ArtefactReader, device: torch.device) -> Language
             )
     network.load_state_dict(safetensors.torch.load(model.bytes(WEIGHTS_FILE)))
     return LanguageModel(network.to(device).eval(), vocabulary)
+
+
+def vocabulary_files(model: ArtefactReader) -> dict[str, bytes]:
+    """The files that a vocabulary is loaded from."""
+    return {name: model.bytes(name) for name in (TOKENIZER_FILE, VOCABULARY_FILE)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from synth_engine.domain import ModelType
+from synth_engine.domain import ArtefactError, ModelType
 from synth_engine.encodings import Encoding
 from synth_engine.language.network import LanguageNetwork
 from synth_engine.language.pretrained import AdapterSizes
@@ -181,7 +181,13 @@ def _loaded(
     assert isinstance(configs.sizes, Sizes)
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten at once
         network = build(configs, configs.sizes)
-    network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
+    try:
+        network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
+    except RuntimeError:
+        raise ArtefactError(
+            f"{WEIGHTS_FILE}: does not fit the networks of this version of synth_engine; train the model anew with "
+            "model_state_strategy='RESET'"
+        ) from None
     return network.to(device).eval()
 
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from synth_engine.domain import InputError, ModelType
-from synth_engine.tabular.sizes import DEFAULT, IDENTIFIERS
+from synth_engine.tabular.sizes import DEFAULT, check_identifier
 
 FROM_SCRATCH = "MOSTLY_AI/LSTMFromScratch-3m"
 _OURS = "MOSTLY_AI/"
@@ -35,12 +35,9 @@ def check_model(identifier: str | None, model_type: ModelType = ModelType.TABULA
     A language model may be any causal language model that transformers can load: whether there is one of that name,
     only loading it tells.
     """
-    if identifier is None or identifier == default_model(model_type):
-        return
-    known = ", ".join(IDENTIFIERS)
-    if model_type is ModelType.TABULAR and identifier not in IDENTIFIERS:
-        raise InputError(f"model: expected one of {known}, found {identifier!r}")
-    if model_type is ModelType.LANGUAGE and (identifier.startswith(_OURS) or not identifier.strip()):
+    if model_type is ModelType.TABULAR:
+        check_identifier(identifier)
+    elif identifier not in (None, FROM_SCRATCH) and (identifier.startswith(_OURS) or not identifier.strip()):
         raise InputError(
             f"model: expected {FROM_SCRATCH}, the name of a causal language model on the Hugging Face hub, or the "
             f"folder of one, as the columns have LANGUAGE encodings; found {identifier!r}"

@@ -10,7 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from synth_engine.domain import GenerateConfig, InputError
+from synth_engine.domain import ArtefactError, GenerateConfig, InputError
+from synth_engine.sequences import history
 from synth_engine.stages import draw_shards, finish_generation, plan_generation
 from synth_engine.stages.generating.shard_sizes import SHARD_ROWS, subjects_per_shard
 from synth_engine.stages.lengths import SequenceLengths
@@ -340,3 +341,9 @@ def test_fairness_is_for_rows_alone(alone: str):
 def test_wishes_about_columns_that_have_none(related: str, wish: dict[str, Any], message: str):
     with refused(related, InputError, message):
         make(related, ctx_data=people(5), **wish)
+
+
+def test_weights_of_another_version_are_refused(related: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(history, "N_LAYERS", history.N_LAYERS + 1)
+    with refused(related, ArtefactError, "does not fit the networks of this version of synth_engine; train the model"):
+        make(related, ctx_data=people(3))

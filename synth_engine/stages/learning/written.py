@@ -27,7 +27,7 @@ from synth_engine.language.recurrent import RecurrentNetwork, RecurrentSizes
 from synth_engine.language.task import LanguageTask
 from synth_engine.language.transfer import transfer_tokens
 from synth_engine.language.vocabulary import OwnVocabulary, Vocabulary
-from synth_engine.stages.language_model import LanguageModel, WrittenColumns, load_language_model
+from synth_engine.stages.language_model import LanguageModel, WrittenColumns, vocabulary_files
 from synth_engine.stages.learning.kinds import Counts, Reusable, Task
 from synth_engine.stages.model_files import Described, NetworkSizes
 from synth_engine.stages.models import FROM_SCRATCH
@@ -164,13 +164,12 @@ class WrittenKind:
 
     def carry_over(self, reused: Reusable, new: nn.Module) -> Transfer:
         """Token by token; adapters as they are."""
-        old = load_language_model(reused.files, self.device)
-        if isinstance(new, RecurrentNetwork) and isinstance(old.network, RecurrentNetwork):
-            assert isinstance(old.vocabulary, OwnVocabulary)
+        old = reused.network
+        if isinstance(new, RecurrentNetwork) and isinstance(old, RecurrentNetwork):
             assert isinstance(self.vocabulary, OwnVocabulary)
-            transfer_tokens(old.network, old.vocabulary, new, self.vocabulary)
-        elif isinstance(new, PretrainedNetwork) and isinstance(old.network, PretrainedNetwork):
-            new.load_state_dict(old.network.state_dict())
+            transfer_tokens(old, OwnVocabulary.load(vocabulary_files(reused.files)), new, self.vocabulary)
+        elif isinstance(new, PretrainedNetwork) and isinstance(old, PretrainedNetwork):
+            new.load_state_dict(old.state_dict())
         else:
             raise InputError(f"model: {reused.model} cannot be reused for a model of another name; {RESET_HINT}")
         return self._transfer(reused.described)
