@@ -35,8 +35,9 @@ ui: $(STAMP) ## Open the pipeline in the browser at http://127.0.0.1:3000 [PORT=
 		-m dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 # One process per core, each with whole files: fixtures such as trained models are then made once.
+# One thread in each, too: threads that wait for cores which the other processes use double the time. `test-all` has them.
 test: $(STAMP) ## Run the tests, but not the slow ones [ARGS="-k name"]
-	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not slow" $(ARGS)
 
 test-all: $(STAMP) ## Run all tests [ARGS="-k name"]
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)

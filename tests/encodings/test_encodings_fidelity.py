@@ -26,6 +26,7 @@ def check(score: TableScore) -> None:
     assert score.worst[1] < limit(score.rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHOP)
 def test_a_judge_cannot_tell_decoded_from_held_out_rows_of_the_demo(name):
     frame = getattr(make_shop(8_000, seed=3), name).drop(columns=SHOP[name])

@@ -23,7 +23,11 @@ TABLES = {
     Kind.TABULAR_LAT_LONG: ("48.2082,16.3738", "-33.8568,151.2153"),
     Kind.AUTO: ("48.2082,16.3738", "Quux-Þ"),
 }
-by_kind = pytest.mark.parametrize("kind", TABLES)
+# Those that ask the data many questions take a minute each.
+SLOW = {Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG}
+by_kind = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in TABLES]
+)
 
 
 def runs(kind: Kind, n_more: int, entities: np.ndarray | None, epsilon: float) -> Runs:
@@ -51,6 +55,7 @@ def test_neighbouring_tables_cannot_be_told_apart_better_than_epsilon_says(kind)
     assert found <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG])
 def test_nor_by_one_entity_with_very_many_rows(kind):
     """And where its rows count as two hundred people's, the attack succeeds: it can see what it looks for."""

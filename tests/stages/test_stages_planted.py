@@ -95,7 +95,7 @@ def test_a_plant_is_found_where_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("name", PROTECTIONS)
-@pytest.mark.parametrize("step", [0, 1, 3])
+@pytest.mark.parametrize("step", [1, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 3))])
 def test_a_killed_run_leaves_nothing_that_tells_of_a_plant(root: str, name: str, step: int):
     assert killed_at(step, root, PROTECTIONS[name]) == -signal.SIGKILL
     halves = [folder for half in ("ModelStore", "OriginalData") for folder in folder_names(Workspace(root).root / half)]

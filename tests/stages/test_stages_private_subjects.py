@@ -92,6 +92,7 @@ def test_records_are_subjects_whatever_their_windows_and_their_number_is_the_noi
     assert int(line["samples"]) == int(line["steps"]) * round(published / 20)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_repeats_its_noise_and_costs_no_more(root: str, tmp_path: Path):
     other = str(tmp_path / "whole")
     shutil.copytree(root, other)

@@ -93,7 +93,7 @@ def expected(root: str) -> dict[str, bytes]:
     return made
 
 
-@pytest.mark.parametrize("seed", [SEED, None])
+@pytest.mark.parametrize("seed", [pytest.param(SEED, marks=pytest.mark.slow), None])
 def test_runs_that_are_killed_are_gone_on_with(root: str, tmp_path: Path, expected: dict[str, bytes], seed: int | None):
     """Killed five times in the midst of drawing, and once when the files are being put in place."""
     log, chance = tmp_path / "log", random.Random(0)
