@@ -1,159 +1,97 @@
-"""The pipeline in the browser: the real server, a run launched through it, pages in headless Chromium.
+"""The pipeline in the browser: the real server and daemon, runs launched and cancelled by clicks in headless Chromium.
 
 Screenshots are left in pytest's temporary folder, to be looked at.
 """
 
-import json
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
+import re
 import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 90
-RUN_SECONDS = 180
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-CHROMIUM_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--virtual-time-budget=30000",
-]
-LAUNCH = """mutation ($selector: JobOrPipelineSelector!, $tags: [ExecutionTag!]!) {
-  launchRun(executionParams: {selector: $selector, executionMetadata: {tags: $tags}}) {
-    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
-  }
-}"""
-ADD_PARTITION = """mutation ($selector: RepositorySelector!) {
-  addDynamicPartition(repositorySelector: $selector, partitionsDefName: "dataset", partitionKey: "letters") {
-    __typename
-  }
-}"""
-STATUS = "query ($run: ID!) { runOrError(runId: $run) { ... on Run { status } } }"
-REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "synth"}
+from tests.pipeline.web_server import CHROMIUM, RUN_SECONDS, Server, serving
+
+playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
 
-
-class Server:
-    """``dagster dev`` as `make ui` starts it, with a home of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home = home
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = (home / "server.log").open("w")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            cwd=ROOT,
-            env=os.environ | {"DAGSTER_HOME": str(home), "OMP_NUM_THREADS": "1"},
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def wait(self) -> None:
-        """Until it answers."""
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            assert self.process.poll() is None, (self.home / "server.log").read_text()
-            try:
-                with urllib.request.urlopen(f"{self.url}/server_info", timeout=5):
-                    return
-            except OSError:
-                time.sleep(1)
-        raise TimeoutError((self.home / "server.log").read_text())
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        """One GraphQL question."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            found = json.load(answer)
-        assert "errors" not in found, found
-        return found["data"]
-
-    def stop(self) -> None:
-        """End the server and the processes that it started."""
-        os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
-        self.log.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+ASSETS = ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data")
+PATIENCE = 120_000  # milliseconds; a page takes seconds on a machine with nothing else to do
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("home")
-    (home / "dagster.yaml").write_text((ROOT / "dagster_home" / "dagster.yaml").read_text())
     datasets = home / "storage" / "synth" / "datasets"
     datasets.mkdir(parents=True)
     pd.DataFrame({"number": range(200), "letter": list("ab") * 100}).to_csv(datasets / "letters.csv", index=False)
-    settings = {"source": "letters.csv", "train": {"max_epochs": 2, "model": "MOSTLY_AI/Small"}}
-    (datasets / "letters.yaml").write_text(yaml.safe_dump(settings))
-    server = Server(home, free_port())
-    try:
-        server.wait()
+    # not watched: tests launch these themselves
+    letters = {"source": "letters.csv", "watch": False, "train": {"max_epochs": 2, "model": "MOSTLY_AI/Small"}}
+    (datasets / "letters.yaml").write_text(yaml.safe_dump(letters))
+    rng = np.random.default_rng(0)
+    numbers = pd.DataFrame({f"column {index}": rng.integers(0, 50, 20_000) for index in range(12)})
+    numbers.to_parquet(datasets / "numbers.parquet", index=False)
+    (datasets / "numbers.yaml").write_text(
+        yaml.safe_dump({"source": "numbers.parquet", "watch": False, "train": {"max_epochs": 1000}})
+    )
+    with serving(home) as server:
+        server.add("letters")
+        server.add("numbers")
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")
-def run_id(server: Server) -> str:
-    """A run that was launched through the server, and succeeded."""
-    server.ask(ADD_PARTITION, selector=REPOSITORY)
-    selector = {**REPOSITORY, "pipelineName": "synthesize"}
-    tags = [{"key": "dagster/partition", "value": "letters"}]
-    launched = server.ask(LAUNCH, selector=selector, tags=tags)["launchRun"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    end = time.monotonic() + RUN_SECONDS
-    while time.monotonic() < end:
-        status = server.ask(STATUS, run=launched["run"]["runId"])["runOrError"]["status"]
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            break
-        time.sleep(1)
-    assert status == "SUCCESS", (server.home / "server.log").read_text()
-    return str(launched["run"]["runId"])
+def look(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Opens a path of the server in a new page; ``look.shot(page, name)`` takes its picture."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
+
+        def opened(path: str) -> playwright.Page:
+            page = browser.new_page(viewport={"width": 1500, "height": 1300})
+            page.set_default_timeout(PATIENCE)
+            page.goto(server.url + path)
+            return page
+
+        def shot(page: playwright.Page, name: str) -> None:
+            page.wait_for_timeout(1500)  # until what slides in has arrived
+            page.screenshot(path=folder / f"{name}.png")
+
+        opened.shot = shot
+        yield opened
+        browser.close()
+    print(f"\npictures: {folder}")
 
 
-def look(server: Server, path: str, folder: Path, name: str) -> str:
-    """Text of a page as the browser builds it; its picture goes to the folder."""
-    assert CHROMIUM is not None
-    for what in (f"--screenshot={folder / name}.png", "--dump-dom"):
-        command = [CHROMIUM, *CHROMIUM_FLAGS, "--window-size=1500,1600", f"--user-data-dir={folder / 'profile'}", what]
-        shown = subprocess.run([*command, server.url + path], capture_output=True, text=True, timeout=120, check=True)
-    return shown.stdout
+def launch_by_clicks(page: "playwright.Page", dataset: str) -> None:
+    """Materialize all assets of one partition, as a user would in the picture of all assets."""
+    page.get_by_role("button", name="Materialize all").click()
+    page.get_by_text("Select a partition").click()
+    page.get_by_role("menuitem").filter(has_text=dataset).first.click()
+    page.keyboard.press("Escape")
+    page.get_by_text("Launch 1 run").click()
 
 
-def test_the_graph_of_assets(server, run_id, tmp_path):
-    page = look(server, "/asset-groups", tmp_path, "graph")
-    for asset in ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data"):
-        assert asset in page
+@pytest.fixture(scope="module")
+def run(server: Server, look: Callable) -> str:
+    """A run of letters that was launched by clicks, and succeeded."""
+    page = look("/asset-groups")
+    launch_by_clicks(page, "letters")
+    run = server.wait_for_run("letters")
+    assert server.wait_for_end(run) == "SUCCESS", server.log
+    page.close()
+    return run
+
+
+def test_a_materialisation_launched_by_clicks_and_the_graph(server, run, look):
+    page = look("/asset-groups")
+    for asset in ASSETS:
+        page.get_by_text(asset).first.wait_for()
+    look.shot(page, "graph")
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -161,17 +99,59 @@ def test_the_graph_of_assets(server, run_id, tmp_path):
     [
         ("original_data", ["training_rows", "160", "letters.csv"]),
         ("column_stats", ["NUMERIC_BINNED", "minimum_entities_per_value", "value_protection"]),
+        ("encoded_data", ["sub_columns", "codes"]),
         ("model_store", ["loss_curve", "best_validation_loss", "MOSTLY_AI/Small", "differential_privacy"]),
         ("synthetic_data", ["univariate_accuracy", "accuracy_by_column", "sample", "letter"]),
     ],
 )
-def test_the_page_of_an_asset(server, run_id, tmp_path, asset, shown):
-    page = look(server, f"/assets/{asset}?view=partitions&partition=letters", tmp_path, asset)
+def test_the_page_of_an_asset(server, run, look, asset, shown):
+    page = look(f"/assets/{asset}?view=partitions&partition=letters")
     for text in shown:
-        assert text in page
+        page.get_by_text(text).first.wait_for()
+    look.shot(page, asset)
+    page.close()
 
 
-def test_the_page_of_the_run(server, run_id, tmp_path):
-    page = look(server, f"/runs/{run_id}", tmp_path, "run")
-    assert "measure_quality" in page
-    assert "letters: train runs, because it was not there" in page
+def test_the_page_of_the_run(server, run, look):
+    page = look(f"/runs/{run}")
+    page.get_by_text("letters: train runs, because it was not there").first.wait_for()
+    look.shot(page, "run")
+    page.close()
+
+
+def test_a_dropped_table_becomes_a_twin_without_a_touch(server, look):
+    rng = np.random.default_rng(1)
+    inbox = server.storage / "inbox"
+    inbox.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame({"age": rng.integers(18, 90, 300), "city": rng.choice(["Wien", "Zürich"], 300)})
+    table.to_csv(inbox / "People of 2024.csv", index=False)
+    run = server.wait_for_run("people_of_2024")
+    assert server.wait_for_end(run) == "SUCCESS", server.log
+    synthetic = pd.read_parquet(server.storage / "people_of_2024" / "SyntheticData")
+    assert list(synthetic.columns) == ["age", "city"]
+    assert len(synthetic) == 300
+    page = look("/automation")
+    page.get_by_text("arrivals").first.wait_for()
+    look.shot(page, "automation")
+    page.close()
+    time.sleep(15)  # some more ticks
+    assert len(server.runs("people_of_2024")) == 1
+
+
+def test_a_run_cancelled_by_clicks_ends_and_keeps_what_was_trained(server, look):
+    page = look("/asset-groups")
+    launch_by_clicks(page, "numbers")
+    run = server.wait_for_run("numbers")
+    page.close()
+    progress, end = server.storage / "numbers" / "ModelStore" / "model-data" / "manifest.json", time.monotonic()
+    while not progress.exists() and time.monotonic() < end + RUN_SECONDS:
+        time.sleep(1)
+    page = look(f"/runs/{run}")
+    page.get_by_text("Terminate", exact=True).first.click()
+    page.get_by_role("button", name=re.compile("terminat.* 1 run", re.IGNORECASE)).click()
+    assert server.wait_for_end(run) == "CANCELED", server.log
+    page.wait_for_timeout(3000)
+    look.shot(page, "cancelled")
+    page.close()
+    assert progress.exists()
+    assert '"finished": false' in progress.read_text()
