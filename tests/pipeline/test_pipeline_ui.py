@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.pipeline.web_server import CHROMIUM, RUN_SECONDS, Server, serving
+from benchmarks.pipeline_server import CHROMIUM, RUN_SECONDS, Server, serving
 
 playwright = pytest.importorskip("playwright.sync_api")
 

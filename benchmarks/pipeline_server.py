@@ -1,4 +1,4 @@
-"""``dagster dev`` as `make ui` starts it, with a home of its own, and what tests ask of it."""
+"""``dagster dev`` as `make ui` starts it, with a home of its own, and what benchmarks and tests ask of it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180
 RUN_SECONDS = 300
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
