@@ -71,7 +71,7 @@ def test_in_memory_too():
         ("source: [x\n", "not valid YAML"),
         ("primary_key: id\n", "source: is missing"),
         ("source: x.csv\nepochs: 3\n", "epochs: unknown key"),
-        ("source: x.csv\ntrain: {max_epochs: -1}\n", "train.max_epochs: Input should be greater than or equal to 0"),
+        ("source: x.csv\ntrain: {max_epochs: -1}\n", "train.max_epochs: expected a number of at least 0, found -1"),
         ("source: x.csv\ntrain: 5\n", "train: "),
         ("source: x.csv\nencoding_types: {age: NUMBER}\n", "encoding_types.age: "),
         ("source: x.csv\nsplit: {tgt_primary_key: id}\n", "say it as primary_key at the top level"),
