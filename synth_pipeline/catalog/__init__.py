@@ -7,7 +7,7 @@ running anything, and reading the table itself.
 from synth_pipeline.catalog.dataset import DEFAULT_SEED, DatasetConfig, DriftConfig
 from synth_pipeline.catalog.errors import CatalogError, Problem
 from synth_pipeline.catalog.folder import SUFFIX, Catalog
-from synth_pipeline.catalog.names import RESERVED_NAMES, check_name, safe_name
+from synth_pipeline.catalog.names import RESERVED_NAMES, check_name, dataset_name, safe_name
 from synth_pipeline.catalog.schema import SCHEMA_FILE, dataset_schema
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "DriftConfig",
     "Problem",
     "check_name",
+    "dataset_name",
     "dataset_schema",
     "safe_name",
 ]

@@ -185,7 +185,8 @@ def _repeated(loader: yaml.SafeLoader, root: yaml.Node, file: str) -> Iterator[P
                 if not isinstance(key, yaml.ScalarNode):
                     yield Problem(file, "expected a text as key, found a list or mapping", *_at(key))
                     continue
-                value, line = _construct(loader, key), key.start_mark.line + 1
+                is_merge, line = key.tag == _PREFIX + "merge", key.start_mark.line + 1
+                value = key.value if is_merge else _construct(loader, key)
                 if value in lines:
                     text = f"{value}: is there twice, first on line {lines[value]}; keep one of them"
                     yield Problem(file, text, line)

@@ -21,7 +21,7 @@ _BY_TYPE: dict[str, str | Callable[[Mapping[str, Any]], str]] = {
     "greater_than_equal": lambda limits: f"a number of at least {limits['ge']:g}",
     "less_than": lambda limits: f"a number below {limits['lt']:g}",
     "less_than_equal": lambda limits: f"a number of at most {limits['le']:g}",
-    "string_too_short": lambda limits: f"text of at least {limits['min_length']} letter(s)",
+    "string_too_short": "text that is not empty",
     "too_short": lambda limits: f"at least {limits['min_length']} item(s)",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -127,8 +127,8 @@ def _mismatch(item: Any) -> str:
         return _choice(item)
     if kind == "constraint_type":
         return f"{item['msg']}, found {shown(value.get('type') if isinstance(value, dict) else value)}"
-    if item["loc"] and item["loc"][-1] == "[key]":
-        return f"expected text as a name, found {shown(value)}; put it in quotes"
+    if kind == "invalid_key" or (item["loc"] and item["loc"][-1] == "[key]"):
+        return f"expected text as a key, found {shown(value)}; put it in quotes"
     hint = "; put it in quotes if it is meant as text" if kind == "string_type" and _is_value(value) else ""
     return f"expected {_expected(item)}, found {shown(value)}{hint}"
 

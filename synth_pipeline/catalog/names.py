@@ -3,10 +3,13 @@
 Belongs here: what may be one. Does not belong here: which there are (`folder`).
 """
 
+from urllib.parse import urlsplit
+
 from synth_pipeline.catalog.errors import CatalogError
 
 # Folders beside the workspaces, so no workspace may be called so.
 RESERVED_NAMES = frozenset({"datasets", "inbox", "sources"})
+_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
 
 
 def check_name(name: str) -> None:
@@ -31,3 +34,18 @@ def safe_name(text: str) -> str:
     )
     name = "_".join(kept.split()).lstrip("_-")[:99] or "table"
     return name + "_" if name in RESERVED_NAMES else name
+
+
+def dataset_name(source: str) -> str:
+    """Name of the dataset for a file.
+
+    >>> dataset_name("/data/Bank Marketing.csv.gz")
+    'bank_marketing'
+    >>> dataset_name("https://example.org/shop.csv?version=2")
+    'shop'
+    """
+    path = urlsplit(source).path if source.lower().startswith(("http://", "https://")) else source
+    stem = path.rstrip("/").rsplit("/", 1)[-1]
+    while stem.lower().endswith(_ENDINGS):
+        stem = stem.rsplit(".", 1)[0]
+    return safe_name(stem)
