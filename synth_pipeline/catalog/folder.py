@@ -4,7 +4,7 @@ Belongs here: which datasets there are, how they need each other, what is wrong 
 file may say (`dataset`), how files are read and written (`files`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import yaml
@@ -168,7 +168,8 @@ class Catalog:
         known = sorted({*entries, *errors})
         found: dict[str, CatalogError] = {}
         for name, entry in entries.items():
-            problem = self._problem_of_name(_circle(name, entries), entry, known)
+            circle = _circle(name, entries)
+            problem = _of_circle(entry, circle) if circle else self._problem_of_name([name], entry, known)
             parent = entries.get(entry.dataset.parent or "")
             if problem is None and parent is not None:
                 problem = self._problem_of_key(entry, parent)
@@ -191,8 +192,7 @@ class Catalog:
         if parent is None:
             return None
         if parent in line:
-            circle = " → ".join([*line, parent])
-            return entry.problem(f"expected a dataset that does not need this one first, found {circle}")
+            return _of_circle(entry, [*line, parent])
         if parent not in names:
             known = ", ".join(other for other in names if other not in line) or "none"
             return entry.problem(
@@ -215,10 +215,14 @@ class Catalog:
         return dataset.model_copy(update={"source": str(self.folder / dataset.source)})
 
 
+def _of_circle(entry: _Entry, names: Sequence[str]) -> Problem:
+    return entry.problem(f"expected a dataset that does not need this one first, found {' → '.join(names)}")
+
+
 def _circle(name: str, entries: dict[str, _Entry]) -> list[str]:
-    """The datasets that this one needs, one after another, if the last needs this one; otherwise itself alone."""
+    """The datasets that this one needs, one after another, until it comes again; empty where it does not."""
     line, parent = [name], entries[name].dataset.parent
     while parent in entries and parent not in line:
         line.append(parent)
         parent = entries[parent].dataset.parent
-    return line if parent == name else [name]
+    return [*line, name] if parent == name else []

@@ -172,7 +172,7 @@ def _meaning(cls: type[BaseModel], place: Sequence[Any]) -> str:
 
 
 def _first_clause(description: str) -> str:
-    words = re.split(r"[.;](?:\s|$)", " ".join(description.replace("``", "").split()), maxsplit=1)[0]
+    words = re.split(r"[.;](?:\s|$)", " ".join(description.replace("`", "").split()), maxsplit=1)[0]
     return words[0].lower() + words[1:]
 
 

@@ -2,14 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from upath import UPath
 
 from synth_engine.cli import Command, Debug, Group, no_command, with_options
 from synth_engine.domain import InputError
-from synth_pipeline.catalog import Catalog
 from synth_pipeline.cli.options import Root, Table, Wish, printable
 from synth_pipeline.places import (
     HOME_VARIABLE,
@@ -19,6 +18,9 @@ from synth_pipeline.places import (
     root_below,
     usual_home,
 )
+
+if TYPE_CHECKING:
+    from synth_pipeline.catalog import Catalog
 
 app = typer.Typer(
     help="Datasets of the pipeline: what is said of each in its YAML file.",
@@ -44,8 +46,7 @@ def add(table: Table, wish: Wish, storage: Root = None, debug: Debug = False) ->
     """Write the file of a dataset for TABLE, with keys and encodings that were found and comments that explain them."""
     from synth_pipeline.cli.adding import add_dataset
 
-    root = _root(storage)
-    for line in add_dataset(root, Catalog(datasets_folder(root)), table, wish):
+    for line in add_dataset(_root(storage), _catalog(storage), table, wish):
         typer.echo(printable(line))
 
 
@@ -94,7 +95,9 @@ def schema(
     typer.echo(f"Wrote {output}")
 
 
-def _catalog(storage: str | None) -> Catalog:
+def _catalog(storage: str | None) -> "Catalog":
+    from synth_pipeline.catalog import Catalog
+
     return Catalog(datasets_folder(_root(storage)))
 
 

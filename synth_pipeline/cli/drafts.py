@@ -19,6 +19,7 @@ from synth_pipeline.catalog import DatasetConfig
 
 _WIDTH = 120
 _MAX_KEY_COLUMN = 40
+_MAX_SIMPLE_KEY = 1_000
 _TYPE = ModelEncodingType
 _PLAIN = re.compile(r"[A-Za-z0-9_/.]([A-Za-z0-9_/. -]*[A-Za-z0-9_/.-])?")
 
@@ -66,7 +67,7 @@ def scalar(text: str) -> str:
     """
     if _PLAIN.fullmatch(text) and _meaning(text) == text:
         return text
-    return yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=True).rstrip("\n")
+    return str(yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=True)).rstrip("\n")
 
 
 def _meaning(text: str) -> Any:
@@ -131,11 +132,15 @@ def _encodings(draft: Draft) -> Iterator[str]:
         "chosen for anew whenever the table is analysed. Values that too few people have are neither counted nor shown."
     )
     yield "encoding_types:"
-    keys = [f"{scalar(name)}:" for name in table.columns]
-    lines = [f"  {key} {each.encoding_type}" for key, each in zip(keys, table.columns.values(), strict=True)]
+    lines = [_entry(scalar(name), each.encoding_type) for name, each in table.columns.items()]
     column = min(max(map(len, lines)), _MAX_KEY_COLUMN + len(_TYPE.TABULAR_DATETIME_RELATIVE))
     for line, suggestion in zip(lines, table.columns.values(), strict=True):
         yield f"{line:<{column}}  # {fact(suggestion)}"
+
+
+def _entry(key: str, value: str) -> str:
+    # YAML finds the colon of a key only so far behind its beginning
+    return f"  {key}: {value}" if len(key) <= _MAX_SIMPLE_KEY else f"  ? {key}\n  : {value}"
 
 
 def fact(column: ColumnSuggestion) -> str:
