@@ -16,7 +16,7 @@ from synth_pipeline.catalog.documents import too_large
 from synth_pipeline.catalog.errors import CatalogError, Problem
 
 _SUFFIXES = (".yaml", ".yml")
-_AT_ONCE = 8
+_AT_ONCE = 32
 # The clients of object stores raise errors of their own beside OSError.
 _CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
 

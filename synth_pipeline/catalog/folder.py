@@ -6,13 +6,14 @@ file may say (`dataset`), how files are read and written (`files`).
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import yaml
 from upath import UPath
 
 from synth_pipeline.catalog import files
 from synth_pipeline.catalog.dataset import DatasetConfig
-from synth_pipeline.catalog.documents import MAX_BYTES, Document, parse, too_large
+from synth_pipeline.catalog.documents import MAX_BYTES, parse, too_large
 from synth_pipeline.catalog.errors import CatalogError, Problem
 from synth_pipeline.catalog.names import check_name
 from synth_pipeline.catalog.schema import MODELINE, SCHEMA_FILE, schema_text
@@ -21,12 +22,23 @@ SUFFIX = ".yaml"
 _OTHER_SUFFIX = ".yml"
 
 
+# A folder is looked at again and again, and most of its files stay as they are.
+_MOST_REMEMBERED = 16_384
+
+
 @dataclass(frozen=True)
 class _Entry:
-    """A dataset, and the document that says it."""
+    """A dataset, and where its parent is said.
+
+    Args:
+        dataset: As the file says it.
+        file: The file.
+        parent_line: Line of the key that names the parent.
+    """
 
     dataset: DatasetConfig
-    document: Document
+    file: str
+    parent_line: int
 
     @property
     def key(self) -> str:
@@ -35,7 +47,14 @@ class _Entry:
 
     def problem(self, text: str) -> Problem:
         """What is wrong with the parent."""
-        return self.document.problem((self.key,), f"{self.key}: {text}")
+        return Problem(self.file, f"{self.key}: {text}", self.parent_line)
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _entry_of(content: bytes, file: str) -> _Entry:
+    document = parse(content, file)
+    dataset = DatasetConfig.of(document)
+    return _Entry(dataset, file, document.line(("given" if dataset.context is None else "context",)))
 
 
 class Catalog:
@@ -136,8 +155,7 @@ class Catalog:
     def _entry(self, name: str, content: bytes | CatalogError) -> _Entry:
         if isinstance(content, CatalogError):
             raise content
-        document = parse(content, str(self.path(name)))
-        return _Entry(DatasetConfig.of(document), document)
+        return _entry_of(content, str(self.path(name)))
 
     def _misnamed(self, file: str) -> CatalogError:
         stem = file[: -len(_OTHER_SUFFIX)] if file.lower().endswith(_OTHER_SUFFIX) else file[: -len(SUFFIX)]

@@ -3,6 +3,8 @@
 Belongs here: lines for the terminal. Does not belong here: finding what is wrong (`synth_pipeline.catalog`).
 """
 
+import os
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -63,7 +65,8 @@ def _row(name: str, dataset: DatasetConfig) -> tuple[str, ...]:
         whose = f"the rows of {dataset.given}"
     when = [f"{dataset.cron} ({dataset.timezone})"] if dataset.cron else []
     when += ["on change"] if dataset.watch else []
-    return name, dataset.source, dataset.primary_key or "", whose, ", ".join(when) or "by hand"
+    source = dataset.source if "://" in dataset.source else os.path.normpath(dataset.source)
+    return name, source, dataset.primary_key or "", whose, ", ".join(when) or "by hand"
 
 
 def _count(number: int, what: str) -> str:
