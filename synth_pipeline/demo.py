@@ -17,10 +17,11 @@ from rich.console import Console
 from synth_engine.demo import make_shop
 from synth_engine.domain import ProgressCallback, UserError
 from synth_engine.terminal import TerminalProgress
-from synth_pipeline.catalog import DatasetConfig, safe_name
+from synth_pipeline.catalog import DatasetConfig, dataset_name
 from synth_pipeline.definitions import build_definitions
 from synth_pipeline.example import print_example
 from synth_pipeline.partitions import register
+from synth_pipeline.places import usual_home
 from synth_pipeline.resources import Listener, Storage
 from synth_pipeline.sources import fingerprint
 from synth_pipeline.summary import Shown, print_summary
@@ -37,7 +38,6 @@ DEMO: dict[str, dict[str, Any]] = {
     },
 }
 DEMO_ROWS = 10_000
-_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
 _EXIT_USER_ERROR = 2
 _EXIT_INTERRUPTED = 130
 
@@ -116,23 +116,8 @@ def _make_twin(console: Console, storage: Storage, instance: DagsterInstance, na
     return listener.results
 
 
-def dataset_name(source: str) -> str:
-    """Name of the dataset for a file.
-
-    >>> dataset_name("/data/Bank Marketing.csv.gz")
-    'bank_marketing'
-    """
-    stem = source.rstrip("/").rsplit("/", 1)[-1]
-    while stem.lower().endswith(_SUFFIXES):
-        stem = stem.rsplit(".", 1)[0]
-    return safe_name(stem)
-
-
 def _set_home() -> None:
-    """Without ``$DAGSTER_HOME``, that of the repository, or else one in the working directory."""
-    of_repository = Path(__file__).resolve().parent.parent / "dagster_home"
-    usual = of_repository if of_repository.is_dir() else Path("dagster_home")
-    home = Path(os.environ.get("DAGSTER_HOME") or usual).expanduser().absolute()
+    home = usual_home()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)
 

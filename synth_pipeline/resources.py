@@ -3,7 +3,6 @@
 Belongs here: what a deployment may set. Does not belong here: what a dataset says (`catalog`).
 """
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,12 +10,10 @@ from dagster import ConfigurableResource
 from pydantic import Field
 from upath import UPath
 
-from synth_engine.domain import ProgressCallback, UserError
+from synth_engine.domain import ProgressCallback
 from synth_engine.workspace import Workspace
 from synth_pipeline.catalog import Catalog
-
-STORAGE_VARIABLE = "SYNTH_STORAGE"
-DATASETS_VARIABLE = "SYNTH_DATASETS"
+from synth_pipeline.places import DATASETS_VARIABLE, STORAGE_VARIABLE, datasets_folder, default_root
 
 
 class Storage(ConfigurableResource[None]):
@@ -36,26 +33,16 @@ class Storage(ConfigurableResource[None]):
     @property
     def folder(self) -> UPath:
         """The root of all workspaces."""
-        return UPath(self.root or _default_root())
+        return UPath(self.root or default_root())
 
     @property
     def catalog(self) -> Catalog:
         """The catalogue of datasets."""
-        return Catalog(UPath(self.datasets or os.environ.get(DATASETS_VARIABLE) or self.folder / "datasets"))
+        return Catalog(UPath(self.datasets) if self.datasets else datasets_folder(self.folder))
 
     def workspace(self, dataset: str) -> Workspace:
         """A dataset's workspace."""
         return Workspace(self.folder / dataset)
-
-
-def _default_root() -> str:
-    if root := os.environ.get(STORAGE_VARIABLE):
-        return root
-    if home := os.environ.get("DAGSTER_HOME"):
-        return os.path.join(home, "storage", "synth")
-    raise UserError(
-        f"expected the place for workspaces in ${STORAGE_VARIABLE}, or $DAGSTER_HOME to put them below; neither is set"
-    )
 
 
 class Listener:

@@ -9,7 +9,8 @@ from synth_engine._version import __version__
 from synth_engine.cli import options as opt
 from synth_engine.cli import stage_options as group
 from synth_engine.cli.expansion import with_options
-from synth_engine.cli.help import Command, Group, no_command
+from synth_engine.cli.extensions import ExtensibleGroup
+from synth_engine.cli.help import Command, no_command
 from synth_engine.cli.running import Work, check_output, from_files, run_both, run_stages
 from synth_engine.cli.stage_options import WORKSPACE
 from synth_engine.cli.whole_runs import check_run, related_works, work_of_table
@@ -20,7 +21,7 @@ app = typer.Typer(
     name="synth",
     help="Turn a table into its private, high-fidelity synthetic twin.",
     epilog="[dim]Example:[/] synth run customers.csv --primary-key customer_id --output synthetic.csv",
-    cls=Group,
+    cls=ExtensibleGroup,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

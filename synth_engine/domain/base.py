@@ -14,9 +14,12 @@ Category = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance
 
 
 class Config(BaseModel):
-    """Base of all configurations: frozen, unknown keys refused, errors that name the parameter."""
+    """Base of all configurations: frozen, unknown keys refused, errors that name the parameter.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    The docstring of a field is its description, also in JSON schemas.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -45,9 +45,13 @@ class InequalityConstraint(_Typed):
     """
 
     type: Literal["inequality"] = "inequality"
+    """That this is about two columns, one of which is never above the other."""
     low: str
+    """Column that is never above `high`."""
     high: str
+    """Column that is never below `low`."""
     strict: bool = False
+    """Whether the two are never equal either."""
 
     @property
     def columns(self) -> list[str]:
@@ -68,9 +72,13 @@ class RangeConstraint(_Typed):
     """
 
     type: Literal["range"] = "range"
+    """That this is about the ends of a column."""
     column: str
+    """A column of numbers or dates."""
     low: Bound | None = None
+    """Least value, which may be; left out, there is none."""
     high: Bound | None = None
+    """Greatest value, which may be; left out, there is none."""
 
     @property
     def columns(self) -> list[str]:
@@ -88,8 +96,11 @@ class CombinationsConstraint(_Typed):
     """Values of categorical columns occur together only as in one of `rows`; None is null."""
 
     type: Literal["combinations"] = "combinations"
+    """That this is about values that occur together."""
     columns: Annotated[list[str], Field(min_length=1)]
+    """Categorical columns."""
     rows: Annotated[list[list[Category | None]], Field(min_length=1)]
+    """Values that occur together: one for each column, null for none."""
 
     @model_validator(mode="after")
     def _a_table(self) -> Self:

@@ -10,11 +10,14 @@ from synth_engine.stages.generating.generation import GenerationPlan
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.shards import draw_shards, finish_generation, plan_generation
 from synth_engine.stages.split import split
+from synth_engine.stages.suggestions import ColumnSuggestion, TableSuggestion, suggest
 from synth_engine.stages.train import train
 
 __all__ = [
+    "ColumnSuggestion",
     "GenerationPlan",
     "Subjects",
+    "TableSuggestion",
     "analyze",
     "draw_shards",
     "encode",
@@ -22,5 +25,6 @@ __all__ = [
     "generate",
     "plan_generation",
     "split",
+    "suggest",
     "train",
 ]

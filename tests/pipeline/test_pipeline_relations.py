@@ -71,5 +71,5 @@ def test_what_cannot_be_is_named_with_file_and_key(catalog, files, place, said):
     write(catalog, **files)
     with pytest.raises(CatalogError) as caught:
         catalog.load("orders")
-    assert str(caught.value).startswith(f"{catalog.path(place)}: ")
+    assert str(caught.value).startswith(f"{catalog.path(place)}:")
     assert said in str(caught.value)
