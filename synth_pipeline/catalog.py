@@ -5,8 +5,10 @@ Dagster, and reading the table itself.
 """
 
 from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
 
 import yaml
+from dagster._utils.schedules import is_valid_cron_string
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from upath import UPath
 
@@ -21,7 +23,7 @@ from synth_engine.domain import (
 
 SUFFIX = ".yaml"
 # Folders beside the workspaces, so no workspace may be called so.
-RESERVED_NAMES = frozenset({"datasets", "sources"})
+RESERVED_NAMES = frozenset({"datasets", "inbox", "sources"})
 DEFAULT_SEED = 0
 _SEEDED_SECTIONS = ("split", "train", "generate")
 _SAID_ELSEWHERE = {
@@ -35,6 +37,15 @@ _SAID_ELSEWHERE = {
 
 class CatalogError(UserError):
     """A dataset's YAML file is missing, or says something that it cannot say."""
+
+
+class DriftConfig(BaseModel):
+    """What a changed source is measured by before anything is made anew."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: Annotated[float, Field(gt=0)] = 0.2
+    """Population stability index of a column above which it drifted."""
 
 
 class DatasetConfig(BaseModel):
@@ -65,11 +76,35 @@ class DatasetConfig(BaseModel):
     analyze: AnalyzeConfig = AnalyzeConfig()
     train: TrainConfig = TrainConfig(random_state=DEFAULT_SEED)
     generate: GenerateConfig = GenerateConfig(random_state=DEFAULT_SEED)
+    cron: str | None = None
+    """When the dataset is made, whatever changed: five fields."""
+    timezone: str = "UTC"
+    """Of `cron`."""
+    watch: bool = True
+    """Whether a changed source starts a run by itself."""
+    drift: DriftConfig | None = None
+    """What a changed source is measured by before anything is made anew."""
 
     @field_validator(*_SEEDED_SECTIONS, mode="before")
     @classmethod
     def _seeded(cls, section: Any) -> Any:
         return {"random_state": DEFAULT_SEED} | section if isinstance(section, dict) else section
+
+    @field_validator("cron")
+    @classmethod
+    def _valid_cron(cls, value: str | None) -> str | None:
+        if value is not None and not is_valid_cron_string(value):
+            raise ValueError("expected five fields such as '0 6 * * 1'")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected an IANA name such as 'Europe/Vienna'") from None
+        return value
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:
@@ -147,6 +182,18 @@ class Catalog:
         dataset = self._read(name)
         self._check_parents(name, dataset)
         return dataset
+
+    def load_all(self) -> tuple[dict[str, DatasetConfig], dict[str, CatalogError]]:
+        """All datasets that can be made, and what is wrong with the others, by name."""
+        loaded, broken = {}, {}
+        for name in self.names():
+            try:
+                loaded[name] = self.load(name)
+            except CatalogError as error:
+                broken[name] = error
+            except (OSError, UnicodeDecodeError) as error:
+                broken[name] = CatalogError(f"{self.path(name)}: cannot be read: {type(error).__name__}")
+        return loaded, broken
 
     def _read(self, name: str) -> DatasetConfig:
         check_name(name)

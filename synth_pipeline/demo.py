@@ -17,12 +17,12 @@ from rich.console import Console
 from synth_engine.demo import make_shop
 from synth_engine.domain import ProgressCallback, UserError
 from synth_engine.terminal import TerminalProgress
-from synth_pipeline.catalog import DatasetConfig, safe_name
+from synth_pipeline.catalog import DatasetConfig
 from synth_pipeline.definitions import build_definitions
 from synth_pipeline.example import print_example
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Listener, Storage
-from synth_pipeline.sources import fingerprint
+from synth_pipeline.sources import dataset_name, fingerprint
 from synth_pipeline.summary import Shown, print_summary
 
 # The demo's datasets, parents first. Names are spelled, which takes two thirds of the customers' training; after so
@@ -37,7 +37,6 @@ DEMO: dict[str, dict[str, Any]] = {
     },
 }
 DEMO_ROWS = 10_000
-_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
 _EXIT_USER_ERROR = 2
 _EXIT_INTERRUPTED = 130
 
@@ -114,18 +113,6 @@ def _make_twin(console: Console, storage: Storage, instance: DagsterInstance, na
     if not result.success:
         raise UserError(_failure(result))
     return listener.results
-
-
-def dataset_name(source: str) -> str:
-    """Name of the dataset for a file.
-
-    >>> dataset_name("/data/Bank Marketing.csv.gz")
-    'bank_marketing'
-    """
-    stem = source.rstrip("/").rsplit("/", 1)[-1]
-    while stem.lower().endswith(_SUFFIXES):
-        stem = stem.rsplit(".", 1)[0]
-    return safe_name(stem)
 
 
 def _set_home() -> None:

@@ -1,4 +1,4 @@
-"""The tables that users bring: recognising whether their content has changed since last time.
+"""The tables that users bring: what they are called, and whether their content has changed since last time.
 
 Belongs here: what the pipeline needs to know of files outside the workspace. Does not belong here: reading tables,
 which is the engine's (`synth_engine.io`).
@@ -13,8 +13,22 @@ import fsspec
 from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain import InputError
+from synth_pipeline.catalog import safe_name
 
 _CHUNK = 1 << 20
+_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
+
+
+def dataset_name(source: str) -> str:
+    """Name of the dataset for a file.
+
+    >>> dataset_name("/data/Bank Marketing.csv.gz")
+    'bank_marketing'
+    """
+    stem = source.rstrip("/").rsplit("/", 1)[-1]
+    while stem.lower().endswith(_SUFFIXES):
+        stem = stem.rsplit(".", 1)[0]
+    return safe_name(stem)
 
 
 class Fingerprint(BaseModel):
