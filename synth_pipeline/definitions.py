@@ -11,7 +11,8 @@ from dagster import (
 
 from synth_pipeline import assets, checks
 from synth_pipeline.automation.failures import failures
-from synth_pipeline.jobs import synthesize
+from synth_pipeline.automation.sensors import arrivals
+from synth_pipeline.jobs import REQUESTABLE
 from synth_pipeline.resources import Listener, Notifier, Storage
 
 
@@ -20,8 +21,8 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
     return Definitions(
         assets=load_assets_from_package_module(assets),
         asset_checks=load_asset_checks_from_package_module(checks),
-        jobs=[synthesize],
-        sensors=[failures],
+        jobs=REQUESTABLE,
+        sensors=[arrivals, failures],
         resources={"storage": Storage(), "listener": Listener(), "notifier": Notifier(), **resource_overrides},
         # One process per run: five processes that each import torch would take longer than a small dataset.
         executor=in_process_executor,
