@@ -11,6 +11,7 @@ from dagster import (
 
 from synth_pipeline import assets, checks
 from synth_pipeline.automation.failures import failures
+from synth_pipeline.automation.schedules import schedules
 from synth_pipeline.automation.sensors import arrivals
 from synth_pipeline.jobs import REQUESTABLE
 from synth_pipeline.resources import Listener, Notifier, Storage
@@ -22,7 +23,7 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
         assets=load_assets_from_package_module(assets),
         asset_checks=load_asset_checks_from_package_module(checks),
         jobs=REQUESTABLE,
-        sensors=[arrivals, failures],
+        sensors=[arrivals, schedules, failures],
         resources={"storage": Storage(), "listener": Listener(), "notifier": Notifier(), **resource_overrides},
         # One process per run: five processes that each import torch would take longer than a small dataset.
         executor=in_process_executor,

@@ -72,7 +72,7 @@ def arrivals(context: SensorEvaluationContext, storage: Storage, notifier: Notif
         run_requests=[_run_request(request) for request in decision.requests],
         skip_reason=None if decision.requests else joined(report.text for report in fresh) or "nothing new",
         cursor=ArrivalsCursor.of(decision.memories, inbox.seen, told).text(),
-        dynamic_partitions_requests=_partitions(context.instance, known),
+        dynamic_partitions_requests=missing_partitions(context.instance, known),
     )
 
 
@@ -184,7 +184,8 @@ def _run_request(request: Request) -> RunRequest:
     )
 
 
-def _partitions(instance: DagsterInstance, known: Known) -> list[AddDynamicPartitionsRequest]:
+def missing_partitions(instance: DagsterInstance, known: Known) -> list[AddDynamicPartitionsRequest]:
+    """Those of datasets that have none yet."""
     new = sorted(known.configs.keys() - set(instance.get_dynamic_partitions(DATASET)))
     return [datasets.build_add_request(new)] if new else []
 
