@@ -3,6 +3,7 @@
 from dagster import define_asset_job
 
 from synth_pipeline import assets
+from synth_pipeline.automation.drift_report import drift_report
 
 synthesize = define_asset_job(
     "synthesize",
@@ -16,5 +17,11 @@ prepare = define_asset_job(
     description="From a dataset's table to codes, where model and rows are made by other runs, on other machines.",
 )
 
-REQUESTABLE = [synthesize, prepare]
+measure_drift = define_asset_job(
+    "measure_drift",
+    selection=[drift_report],
+    description="How far a changed source is from what the model was trained with. Nothing is trained.",
+)
+
+REQUESTABLE = [synthesize, prepare, measure_drift]
 """Those that sensors request."""
