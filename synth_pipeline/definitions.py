@@ -10,17 +10,24 @@ from dagster import (
 )
 
 from synth_pipeline import assets, checks
-from synth_pipeline.jobs import synthesize
-from synth_pipeline.resources import Listener, Storage
+from synth_pipeline.automation.conditions import condition_sensors, with_conditions
+from synth_pipeline.automation.drift_report import drift_report
+from synth_pipeline.automation.failures import failures
+from synth_pipeline.automation.retraining import retraining
+from synth_pipeline.automation.schedules import schedules
+from synth_pipeline.automation.sensors import arrivals
+from synth_pipeline.jobs import REQUESTABLE
+from synth_pipeline.resources import Listener, Notifier, Storage
 
 
 def build_definitions(**resource_overrides: Any) -> Definitions:
-    """The pipeline's definitions, with resources replaced by name (``storage``, ``listener``)."""
+    """The pipeline's definitions, with resources replaced by name (``storage``, ``listener``, ``notifier``)."""
     return Definitions(
-        assets=load_assets_from_package_module(assets),
+        assets=with_conditions([*load_assets_from_package_module(assets), drift_report]),
         asset_checks=load_asset_checks_from_package_module(checks),
-        jobs=[synthesize],
-        resources={"storage": Storage(), "listener": Listener(), **resource_overrides},
+        jobs=REQUESTABLE,
+        sensors=[arrivals, schedules, retraining, failures, *condition_sensors()],
+        resources={"storage": Storage(), "listener": Listener(), "notifier": Notifier(), **resource_overrides},
         # One process per run: five processes that each import torch would take longer than a small dataset.
         executor=in_process_executor,
     )

@@ -12,6 +12,7 @@ from synth_engine.domain import UserError
 
 STORAGE_VARIABLE = "SYNTH_STORAGE"
 DATASETS_VARIABLE = "SYNTH_DATASETS"
+INBOX_VARIABLE = "SYNTH_INBOX"
 HOME_VARIABLE = "DAGSTER_HOME"
 
 
@@ -43,3 +44,9 @@ def datasets_folder(root: UPath) -> UPath:
     """The folder of the catalogue: ``$SYNTH_DATASETS``, or else ``datasets`` below the root."""
     named = os.environ.get(DATASETS_VARIABLE)
     return UPath(named) if named else root / "datasets"
+
+
+def inbox_folder(root: UPath) -> UPath:
+    """Where tables are dropped: ``$SYNTH_INBOX``, or else ``inbox`` below the root."""
+    named = os.environ.get(INBOX_VARIABLE)
+    return UPath(named) if named else root / "inbox"

@@ -21,13 +21,13 @@ def test_definitions_are_loadable():
 
 def test_every_asset_says_what_it_is():
     nodes = list(defs.resolve_asset_graph().asset_nodes)
-    assert len(nodes) == 5
+    assert len(nodes) == 6
     for node in nodes:
         assert node.description
         assert node.kinds
         assert node.owners
-        assert node.code_version
-        assert node.group_name == "synthesis"
+        assert node.group_name in {"synthesis", "drift"}
+        assert node.code_version or node.group_name == "drift"  # a report is made whenever it is asked for
         assert node.tags["contents"] in {"sensitive", "shareable"}
         assert node.partitions_def.name == "dataset"
 
@@ -35,8 +35,16 @@ def test_every_asset_says_what_it_is():
 def test_the_order_is_that_of_the_engine():
     graph = defs.resolve_asset_graph()
     order = [key.to_user_string() for key in graph.toposorted_asset_keys]
+    order.remove("drift_report")
     assert order == ["original_data", "column_stats", "encoded_data", "model_store", "synthetic_data"]
     assert graph.get(AssetKey("encoded_data")).parent_keys == {AssetKey("original_data"), AssetKey("column_stats")}
+
+
+def test_what_starts_runs_by_itself():
+    running = {sensor.name for sensor in defs.sensors if sensor.default_status.value == "RUNNING"}
+    assert running == {"arrivals", "schedules", "retraining", "failures"}
+    stopped = {sensor.name for sensor in defs.sensors} - running
+    assert stopped == {"changed_inputs_cpu", "changed_inputs_gpu"}
 
 
 def test_resources_can_be_replaced(tmp_path):

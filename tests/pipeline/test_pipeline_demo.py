@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from synth_pipeline import demo
+from synth_pipeline.sources import dataset_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -104,4 +105,4 @@ def test_a_negative_number_of_rows_is_refused(home, capsys):
     ],
 )
 def test_names_of_datasets(source, name):
-    assert demo.dataset_name(source) == name
+    assert dataset_name(source) == name
