@@ -235,21 +235,31 @@ def test_an_inbox_that_cannot_be_listed_is_a_report(automated, monkeypatch):
     assert automated.ticks(2) == ["plain"]
 
 
+def test_a_tick_requests_only_so_many_runs(automated, monkeypatch):
+    monkeypatch.setattr(sensors, "MAX_REQUESTS", 3)
+    for number in range(7):
+        drop(automated, f"t{number}.csv")
+    automated.tick()
+    assert [len(automated.tick()) for _ in range(4)] == [3, 3, 1, 0]
+
+
 @pytest.mark.slow
 def test_ten_thousand_files(automated, monkeypatch):
+    """Nothing waits for all of them: each tick does its part, and ends long before the daemon would cut it off."""
     for number in range(10_000):
         (automated.inbox / f"table number {number:05}.csv").write_text(f"x\n{number}\n")
+    adopted_at_once = sensors.MAX_REQUESTS
     monkeypatch.setattr(sensors, "MAX_REQUESTS", 10_000)
     seconds = []
-    for _ in range(4):
+
+    def tick() -> int:
         begin = time.monotonic()
-        automated.tick()
-        seconds.append(time.monotonic() - begin)
-    print("seconds by tick", seconds, "cursor", len(automated.cursor))
-    for _ in range(110):
-        automated.tick()
-    assert len(automated.keys) == 10_000
-    begin = time.monotonic()
-    assert automated.tick() == []
-    print("a tick with nothing to do", time.monotonic() - begin, "cursor", len(automated.cursor))
+        requests = len(automated.tick())
+        seconds.append(round(time.monotonic() - begin, 1))
+        return requests
+
+    assert [tick() for _ in range(4)] == [0, *[adopted_at_once] * 3]
+    print("seconds by tick", seconds, "bytes of the cursor", len(automated.cursor))
     assert len(automated.cursor) < 1_500_000
+    assert len(automated.instance.get_dynamic_partitions("dataset")) == 10_000
+    assert len(automated.keys) == 300
