@@ -22,6 +22,9 @@ class Record(BaseModel):
 
     version: str
     seconds: float
+    """How long it took to make; where several ops did, of all together."""
+    run_id: str | None = None
+    """The run that made it."""
     source: Fingerprint | None = None
     source_of_context: Fingerprint | None = None
     left_out: tuple[str, ...] = ()

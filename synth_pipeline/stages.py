@@ -15,7 +15,7 @@ from dagster import AssetObservation, DataVersion, Failure, MaterializeResult, O
 from pydantic import BaseModel, ConfigDict
 
 from synth_engine import __version__
-from synth_engine.domain import ArtefactError, ModelStateStrategy, UserError
+from synth_engine.domain import ArtefactError, ModelStateStrategy, ProgressCallback, UserError
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.catalog import DatasetConfig
@@ -98,20 +98,48 @@ class StageRun:
             because: A reason to run it, known to the caller.
             remember: What else its `Record` is to hold.
         """
-        reason = because or self._why_rebuild(settings)
+        reason = self.why(settings, because)
         if reason is None:
-            self.context.log.info(f"{self.dataset}: {self.stage.name} has nothing to do, its result is current")
-            return self._outcome(None)
+            return self.outcome(None)
         arguments = dict(settings or {})
         if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
             arguments["model_state_strategy"] = ModelStateStrategy.resume
-        self.context.log.info(f"{self.dataset}: {self.stage.name} runs, because {reason}")
-        callback = both(EpochReports(self._observe), self.listener.started(self.stage.name))
         begin = time.monotonic()
-        verb(workspace_dir=str(self.workspace.root), update_progress=callback, **arguments)
-        record = Record(version=self._version(), seconds=time.monotonic() - begin, **(remember or {}))
+        verb(workspace_dir=self.place, update_progress=self.callback(), **arguments)
+        return self.made(reason, time.monotonic() - begin, remember or {})
+
+    def why(self, settings: BaseModel | None, because: str | None = None) -> str | None:
+        """Why the stage has to run; None if its result is current. Says so in the log.
+
+        Args:
+            settings: Its configuration.
+            because: A reason known to the caller.
+        """
+        reason = because or self._why_rebuild(settings)
+        told = f"runs, because {reason}" if reason else "has nothing to do, its result is current"
+        self.context.log.info(f"{self.dataset}: {self.stage.name} {told}")
+        return reason
+
+    @property
+    def place(self) -> str:
+        """Where the engine works."""
+        return str(self.workspace.root)
+
+    def callback(self) -> ProgressCallback | None:
+        """What the engine calls while it works."""
+        return both(EpochReports(self._observe), self.listener.started(self.stage.name))
+
+    def made(self, reason: str, seconds: float, remember: Mapping[str, Any]) -> Outcome:
+        """Remember that the stage has run, and what is known of it beside.
+
+        Args:
+            reason: Why.
+            seconds: How long that took, all ops together.
+            remember: What else its `Record` is to hold.
+        """
+        record = Record(version=self._version(), seconds=seconds, run_id=self.context.run_id, **remember)
         write_record(self.workspace, self.stage.asset, record)
-        return self._outcome(reason)
+        return self.outcome(reason)
 
     def record(self) -> Record | None:
         """What the pipeline remembers of the artefact that is there."""
@@ -124,7 +152,8 @@ class StageRun:
         self.listener.finished(self.stage.name, shown)
         return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
 
-    def _outcome(self, reason: str | None) -> Outcome:
+    def outcome(self, reason: str | None) -> Outcome:
+        """The version that is there now."""
         record = self.record()
         return Outcome(version=self._version(), reason=reason, seconds=record.seconds if record else None)
 

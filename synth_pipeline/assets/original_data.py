@@ -9,14 +9,14 @@ from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_a
 from synth_engine.stages import split
 from synth_engine.workspace import Artefact
 from synth_pipeline import metadata
-from synth_pipeline.assets.shared import ASSET, SENSITIVE, SPLIT
+from synth_pipeline.assets.shared import ASSET, CPU, SENSITIVE, SPLIT
 from synth_pipeline.parents import source_table
 from synth_pipeline.sequences import original_sequences
 from synth_pipeline.sources import Fingerprint, fingerprint
-from synth_pipeline.stages import RESOURCES, StageRun, running
+from synth_pipeline.stages import StageRun, running
 
 
-@op(out=Out(Nothing), required_resource_keys=RESOURCES)
+@op(out=Out(Nothing), **CPU)
 def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
     """Read the dataset's source, and its context's, and split; unless contents and settings are those of last time."""
     with running(context, SPLIT) as run:
