@@ -19,6 +19,7 @@ from synth_engine.domain import ArtefactError, ModelStateStrategy, ProgressCallb
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.catalog import DatasetConfig
+from synth_pipeline.claims import HeldClaim, claimed
 from synth_pipeline.freshness import INTERRUPTED, Wanted, why_rebuild
 from synth_pipeline.parents import Parent, parent_of
 from synth_pipeline.progress import EpochReports, both
@@ -26,6 +27,8 @@ from synth_pipeline.records import Record, read_record, write_record
 from synth_pipeline.resources import Listener, Storage
 
 RESOURCES = {"storage", "listener"}
+# A run makes them one after the other.
+ORDER = ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class StageRun:
     workspace: Workspace
     parent: Parent | None
     listener: Listener
+    claim: HeldClaim
 
     @property
     def subjects(self) -> Parent | None:
@@ -101,12 +105,16 @@ class StageRun:
         reason = self.why(settings, because)
         if reason is None:
             return self.outcome(None)
-        arguments = dict(settings or {})
-        if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
-            arguments["model_state_strategy"] = ModelStateStrategy.resume
+        arguments = dict(settings or {}) | self._strategy(reason)
         begin = time.monotonic()
         verb(workspace_dir=self.place, update_progress=self.callback(), **arguments)
         return self.made(reason, time.monotonic() - begin, remember or {})
+
+    def _strategy(self, reason: str) -> dict[str, Any]:
+        """How a training begins, where the settings are not to say it."""
+        if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
+            return {"model_state_strategy": ModelStateStrategy.resume}
+        return {}
 
     def why(self, settings: BaseModel | None, because: str | None = None) -> str | None:
         """Why the stage has to run; None if its result is current. Says so in the log.
@@ -150,12 +158,19 @@ class StageRun:
         manifests = [self.workspace.manifest(artefact) for artefact in self.makes]
         shown = {**facts, **metadata.provenance(manifests, outcome.reason, outcome.seconds, self.workspace.root)}
         self.listener.finished(self.stage.name, shown)
+        if self._is_last():
+            self.claim.release()
         return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
 
     def outcome(self, reason: str | None) -> Outcome:
         """The version that is there now."""
         record = self.record()
         return Outcome(version=self._version(), reason=reason, seconds=record.seconds if record else None)
+
+    def _is_last(self) -> bool:
+        """Whether no asset of this run is made after this one."""
+        made = {key.to_user_string() for key in self.context.job_def.asset_layer.selected_asset_keys}
+        return self.stage.asset == [asset for asset in ORDER if asset in made][-1]
 
     def _version(self) -> str:
         digests = [found.digest for artefact in self.makes if (found := self._found(artefact))]
@@ -212,14 +227,17 @@ def _damaged(workspace: Workspace, artefact: Artefact) -> list[str]:
 def running(context: OpExecutionContext, stage: Stage) -> Iterator[StageRun]:
     """The stage, for the dataset that is the op's partition.
 
+    The run claims the workspace, so that no other one writes it.
+
     An error that a user can mend ends the op as a `Failure` that says how, without retries. An interruption passes
     through untouched: the engine leaves what was there before as it was.
     """
     storage: Storage = context.resources.storage
     dataset = context.partition_key
     try:
-        config = storage.catalog.load(dataset)
+        config, workspace = storage.catalog.load(dataset), storage.workspace(dataset)
         parent = parent_of(config, storage)
-        yield StageRun(context, stage, dataset, config, storage.workspace(dataset), parent, context.resources.listener)
+        with claimed(workspace, dataset, context.run, context.instance) as claim:
+            yield StageRun(context, stage, dataset, config, workspace, parent, context.resources.listener, claim)
     except (UserError, NotImplementedError) as error:
         raise Failure(description=f"{dataset}: {error}", allow_retries=False) from error
