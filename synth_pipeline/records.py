@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
 from synth_engine.workspace import Workspace
+from synth_pipeline.distributions import Distribution
 from synth_pipeline.fidelity import Fidelity
 from synth_pipeline.sources import Fingerprint
 
@@ -32,6 +33,7 @@ class Record(BaseModel):
     twin_of_context: str | None = None
     """Digest of the synthetic rows of the parent that these were made for: of its context, or of what is given."""
     fidelity: Fidelity | None = None
+    distributions: tuple[Distribution, ...] | None = None
 
 
 def read_record(workspace: Workspace, asset: str, version: str | None) -> Record | None:

@@ -26,6 +26,8 @@ from synth_pipeline.progress import EpochReports, both
 from synth_pipeline.records import Record, read_record, write_record
 from synth_pipeline.resources import Listener, Storage
 
+# A run that was requested because the data drifted says by this tag that training begins from the model that is there.
+STRATEGY_TAG = "synth/model_state_strategy"
 RESOURCES = {"storage", "listener"}
 # A run makes them one after the other.
 ORDER = ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data")
@@ -112,9 +114,18 @@ class StageRun:
 
     def _strategy(self, reason: str) -> dict[str, Any]:
         """How a training begins, where the settings are not to say it."""
-        if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
+        if self.stage.name != "train":
+            return {}
+        if reason == INTERRUPTED:  # nothing else changed since
             return {"model_state_strategy": ModelStateStrategy.resume}
-        return {}
+        wanted = self.context.run.tags.get(STRATEGY_TAG)
+        if wanted is None or not self.workspace.has(Artefact.MODEL_DATA):
+            return {}
+        try:
+            return {"model_state_strategy": ModelStateStrategy(wanted)}
+        except ValueError:
+            known = ", ".join(each.value for each in ModelStateStrategy)
+            raise UserError(f"run tag {STRATEGY_TAG}: expected one of {known}, found {wanted!r}") from None
 
     def why(self, settings: BaseModel | None, because: str | None = None) -> str | None:
         """Why the stage has to run; None if its result is current. Says so in the log.
@@ -156,7 +167,12 @@ class StageRun:
     def result(self, outcome: Outcome, facts: Mapping[str, Any]) -> MaterializeResult[Any]:
         """The materialization of the asset."""
         manifests = [self.workspace.manifest(artefact) for artefact in self.makes]
-        shown = {**facts, **metadata.provenance(manifests, outcome.reason, outcome.seconds, self.workspace.root)}
+        record = self.record()
+        made_by = record.run_id if record else None
+        shown = {
+            **facts,
+            **metadata.provenance(manifests, self.workspace, outcome.reason, outcome.seconds, made_by),
+        }
         self.listener.finished(self.stage.name, shown)
         if self._is_last():
             self.claim.release()

@@ -44,6 +44,7 @@ def fit_encodings(context: OpExecutionContext, plan: dict[str, Any], done: list[
         outcome = finish(run, plan, done, publish)
         protected = run.config.analyze.value_protection
         shown = metadata.column_stats(read_encodings(run.workspace), protected)
+        shown |= metadata.speed(sum(run.workspace.manifest(Artefact.TGT_DATA).row_counts.values()), outcome.seconds)
         lengths = released_lengths(_statistics(run.workspace), run.config)
         return run.result(outcome, shown | lengths | metadata.value_privacy(run.config))
 

@@ -37,7 +37,8 @@ def gather_codes(context: OpExecutionContext, plan: dict[str, Any], done: list[f
 
         outcome = finish(run, plan, done, publish)
         manifest = run.workspace.manifest(Artefact.ENCODED_DATA)
-        return run.result(outcome, metadata.encoded_data(manifest, read_encodings(run.workspace)))
+        shown = metadata.encoded_data(manifest, read_encodings(run.workspace))
+        return run.result(outcome, shown | metadata.speed(shown["dagster/row_count"], outcome.seconds))
 
 
 @graph_asset(**ASSET, ins=after("original_data", "column_stats"), kinds={"parquet"}, tags=SENSITIVE)

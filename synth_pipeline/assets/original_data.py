@@ -33,6 +33,7 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
         schema = run.workspace.read(Artefact.TGT_META).bytes("schema.arrow")
         arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
         shown = metadata.original_data(manifest, arrow_schema, run.config.source, sources["source"])
+        shown |= metadata.speed(shown["dagster/row_count"], outcome.seconds)
         return run.result(outcome, shown | original_sequences(run.workspace, run.config))
 
 

@@ -1,6 +1,7 @@
 """synthetic_data: new rows drawn from the model, and figures on how like the original they are."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from synth_pipeline.assets.shared import (
     ending,
     waiting_for,
 )
+from synth_pipeline.distributions import MAX_COLUMNS, Distribution, measure_distributions
 from synth_pipeline.fan_out import Planned, Work, outputs, rows_per_op
 from synth_pipeline.fidelity import MAX_ROWS, Fidelity, measure_fidelity
 from synth_pipeline.parents import Parent
@@ -95,6 +97,7 @@ def measure_quality(context: OpExecutionContext, plan: dict[str, Any], done: lis
         preview = reader.table(reader.parts()[0]).slice(0, metadata.N_PREVIEW_ROWS)
         folder = run.workspace.folder(Artefact.SYNTHETIC_DATA)
         shown = metadata.synthetic_data(reader.rows(), preview, folder, outcome.seconds, _figures(run))
+        shown |= metadata.distributions(_distributions(run), _is_private(run))
         shown |= synthetic_sequences(run.workspace, run.config, run.subjects) | _privacy(run)
         return run.result(outcome, shown)
 
@@ -120,6 +123,30 @@ def _figures(run: StageRun) -> Fidelity | None:
     if record is not None:
         write_record(run.workspace, run.stage.asset, record.model_copy(update={"fidelity": figures}))
     return figures
+
+
+def _distributions(run: StageRun) -> Sequence[Distribution]:
+    """Of the columns that are least like the original, if there are many."""
+    record = run.record()
+    if record is not None and record.distributions is not None:
+        return record.distributions
+    synthetic = _rows(run.workspace, Artefact.SYNTHETIC_DATA, None)
+    real = None if _is_private(run) else _rows(run.workspace, Artefact.TGT_DATA, "trn")
+    keys = {run.config.primary_key, run.config.context_key}
+    names = [name for name in synthetic.column_names if name not in keys]
+    if len(names) > MAX_COLUMNS and record is not None and record.fidelity is not None:
+        gaps = {name: each.synthetic - each.ceiling for name, each in record.fidelity.columns.items()}
+        names.sort(key=lambda name: gaps.get(name, 0.0))
+    found = measure_distributions(synthetic, real, names, entity_key=run.config.context_key)
+    if record is not None:
+        write_record(run.workspace, run.stage.asset, record.model_copy(update={"distributions": tuple(found)}))
+    return found
+
+
+def _is_private(run: StageRun) -> bool:
+    """Whether differential privacy was asked for, here or for those whose rows these are."""
+    configs = [run.config, *([run.parent.config] if run.parent else [])]
+    return any(each.analyze.differential_privacy or each.train.differential_privacy for each in configs)
 
 
 def _rows(workspace: Workspace, artefact: Artefact, role: str | None) -> pa.Table:

@@ -141,18 +141,6 @@ def test_of_many_at_once_one_gets_it(workspace, instance):
         assert sum(threads.map(attempt, runs)) == 1
 
 
-def test_whoever_has_seen_an_old_version_replaces_nothing(workspace):
-    file = NumberedFile(workspace.root / "numbered")
-    assert file.read() == (0, None)
-    assert file.replace(0, {"by": 1})
-    assert not file.replace(0, {"by": 2})
-    assert file.replace(1, {"by": 3})
-    assert not file.replace(0, {"by": 4})  # its number is free again, but it is not the newest
-    assert file.read() == (2, {"by": 3})
-    file.rewrite(2, {"by": 5})
-    assert file.read() == (2, {"by": 5})
-
-
 class _Meanwhile(Listener):
     """Starts another run of the same dataset while the first one trains."""
 
