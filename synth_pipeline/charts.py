@@ -92,7 +92,7 @@ def distribution_grid(distributions: Sequence[Distribution]) -> bytes:
     # Fixed: a layout that looks for room takes seconds for a dozen panels, and gives up where labels are long.
     figure.subplots_adjust(
         left=0.055,
-        right=0.985,
+        right=0.965,
         bottom=0.62 / height,
         top=1 - (_LEGEND_INCHES + 0.28) / height,
         wspace=0.24,
@@ -155,7 +155,8 @@ def _line(axes: Axes, epochs: Sequence[float], values: Sequence[float], colour: 
 
 def _plot_rates(axes: Axes, epochs: Sequence[float], learning_rates: Sequence[float]) -> None:
     _line(axes, epochs, learning_rates, _RATE, "learning rate")
-    axes.set_ylim(bottom=0)
+    highest = max((rate for rate in learning_rates if math.isfinite(rate)), default=0.0)
+    axes.set_ylim(0, 1.15 * highest or 1)
     axes.set_ylabel("learning rate", color=_TEXT)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))
     axes.yaxis.get_offset_text().set_color(_TEXT)

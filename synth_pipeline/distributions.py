@@ -144,8 +144,9 @@ def _ranges(column: pa.ChunkedArray) -> _Ranges | None:
         return None
     low, high = np.quantile(numbers, [0.01, 0.99])
     is_whole = bool((numbers == np.round(numbers)).all())
-    if is_whole and high - low < N_BINS:
-        edges = np.arange(low, high + 2)
+    if is_whole:  # so that no range holds more whole numbers than another
+        low, width = np.floor(low), np.ceil((np.floor(high) - np.floor(low) + 1) / N_BINS)
+        edges = low + width * np.arange(np.ceil((np.floor(high) - low + 1) / width) + 1)
     else:
         edges = np.linspace(low, high if high > low else low + 1, N_BINS + 1)
     return _Ranges(edges, [_label(edge, column.type) for edge in edges[:-1]])
@@ -165,7 +166,10 @@ def _categories(column: pa.ChunkedArray) -> _Categories | None:
 def _label(edge: float, dtype: pa.DataType) -> str:
     if pa.types.is_temporal(dtype):
         return _moment(edge, dtype)
-    return f"{edge:,.4g}" if abs(edge) < 1e5 else f"{edge:.3g}"
+    for size, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if size <= abs(edge) < 1e15:
+            return f"{edge / (1e3 if sign == 'k' else size):.3g}{sign}"
+    return f"{edge:.4g}"
 
 
 def _moment(edge: float, dtype: pa.DataType) -> str:

@@ -5,6 +5,7 @@ decision whether a stage is needed (`freshness`).
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -253,7 +254,21 @@ def running(context: OpExecutionContext, stage: Stage) -> Iterator[StageRun]:
     try:
         config, workspace = storage.catalog.load(dataset), storage.workspace(dataset)
         parent = parent_of(config, storage)
-        with claimed(workspace, dataset, context.run, context.instance) as claim:
+        with claimed(workspace, dataset, context.run, context.instance) as claim, gpu_memory_given_back():
             yield StageRun(context, stage, dataset, config, workspace, parent, context.resources.listener, claim)
     except (UserError, NotImplementedError) as error:
         raise Failure(description=f"{dataset}: {error}", allow_retries=False) from error
+
+
+@contextmanager
+def gpu_memory_given_back() -> Iterator[None]:
+    """What torch keeps of a GPU's memory for later goes back when the block ends, however it does.
+
+    A process may live on: that of a run with all its steps, or of a worker with other runs.
+    """
+    try:
+        yield
+    finally:
+        torch = sys.modules.get("torch")  # where nobody has imported it, nobody has used a GPU
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
