@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from upath import UPath
 
 from synth_engine.workspace import Workspace
-from synth_pipeline.distributions import Distribution
 from synth_pipeline.fidelity import Fidelity
 from synth_pipeline.sources import Fingerprint
 
@@ -33,7 +32,8 @@ class Record(BaseModel):
     twin_of_context: str | None = None
     """Digest of the synthetic rows of the parent that these were made for: of its context, or of what is given."""
     fidelity: Fidelity | None = None
-    distributions: tuple[Distribution, ...] | None = None
+    distributions: str | None = None
+    """Their picture as markdown, which takes a while to draw; empty where there is nothing to show."""
 
 
 def read_record(workspace: Workspace, asset: str, version: str | None) -> Record | None:

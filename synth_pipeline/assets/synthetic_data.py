@@ -1,11 +1,10 @@
 """synthetic_data: new rows drawn from the model, and figures on how like the original they are."""
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
+from dagster import MaterializeResult, MetadataValue, Nothing, OpExecutionContext, Out, graph_asset, op
 
 from synth_engine.stages import GenerationPlan, draw_shards, finish_generation, plan_generation
 from synth_engine.workspace import Artefact, Workspace
@@ -22,7 +21,7 @@ from synth_pipeline.assets.shared import (
     ending,
     waiting_for,
 )
-from synth_pipeline.distributions import MAX_COLUMNS, Distribution, measure_distributions
+from synth_pipeline.distributions import MAX_COLUMNS, measure_distributions
 from synth_pipeline.fan_out import Planned, Work, outputs, rows_per_op
 from synth_pipeline.fidelity import MAX_ROWS, Fidelity, measure_fidelity
 from synth_pipeline.parents import Parent
@@ -97,7 +96,7 @@ def measure_quality(context: OpExecutionContext, plan: dict[str, Any], done: lis
         preview = reader.table(reader.parts()[0]).slice(0, metadata.N_PREVIEW_ROWS)
         folder = run.workspace.folder(Artefact.SYNTHETIC_DATA)
         shown = metadata.synthetic_data(reader.rows(), preview, folder, outcome.seconds, _figures(run))
-        shown |= metadata.distributions(_distributions(run), _is_private(run))
+        shown |= _distributions(run)
         shown |= synthetic_sequences(run.workspace, run.config, run.subjects) | _privacy(run)
         return run.result(outcome, shown)
 
@@ -125,11 +124,11 @@ def _figures(run: StageRun) -> Fidelity | None:
     return figures
 
 
-def _distributions(run: StageRun) -> Sequence[Distribution]:
+def _distributions(run: StageRun) -> metadata.Metadata:
     """Of the columns that are least like the original, if there are many."""
     record = run.record()
     if record is not None and record.distributions is not None:
-        return record.distributions
+        return {"distributions": MetadataValue.md(record.distributions)} if record.distributions else {}
     synthetic = _rows(run.workspace, Artefact.SYNTHETIC_DATA, None)
     real = None if _is_private(run) else _rows(run.workspace, Artefact.TGT_DATA, "trn")
     keys = {run.config.primary_key, run.config.context_key}
@@ -138,9 +137,11 @@ def _distributions(run: StageRun) -> Sequence[Distribution]:
         gaps = {name: each.synthetic - each.ceiling for name, each in record.fidelity.columns.items()}
         names.sort(key=lambda name: gaps.get(name, 0.0))
     found = measure_distributions(synthetic, real, names, entity_key=run.config.context_key)
+    shown = metadata.distributions(found, _is_private(run))
     if record is not None:
-        write_record(run.workspace, run.stage.asset, record.model_copy(update={"distributions": tuple(found)}))
-    return found
+        drawn = shown["distributions"].value if shown else ""
+        write_record(run.workspace, run.stage.asset, record.model_copy(update={"distributions": drawn}))
+    return shown
 
 
 def _is_private(run: StageRun) -> bool:
