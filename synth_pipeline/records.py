@@ -22,6 +22,9 @@ class Record(BaseModel):
 
     version: str
     seconds: float
+    """How long it took to make; where several ops did, of all together."""
+    run_id: str | None = None
+    """The run that made it."""
     source: Fingerprint | None = None
     source_of_context: Fingerprint | None = None
     left_out: tuple[str, ...] = ()
@@ -29,6 +32,8 @@ class Record(BaseModel):
     twin_of_context: str | None = None
     """Digest of the synthetic rows of the parent that these were made for: of its context, or of what is given."""
     fidelity: Fidelity | None = None
+    distributions: str | None = None
+    """Their picture as markdown, which takes a while to draw; empty where there is nothing to show."""
 
 
 def read_record(workspace: Workspace, asset: str, version: str | None) -> Record | None:

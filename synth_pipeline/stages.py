@@ -5,6 +5,7 @@ decision whether a stage is needed (`freshness`).
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +16,22 @@ from dagster import AssetObservation, DataVersion, Failure, MaterializeResult, O
 from pydantic import BaseModel, ConfigDict
 
 from synth_engine import __version__
-from synth_engine.domain import ArtefactError, ModelStateStrategy, UserError
+from synth_engine.domain import ArtefactError, ModelStateStrategy, ProgressCallback, UserError
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.catalog import DatasetConfig
+from synth_pipeline.claims import HeldClaim, claimed
 from synth_pipeline.freshness import INTERRUPTED, Wanted, why_rebuild
 from synth_pipeline.parents import Parent, parent_of
 from synth_pipeline.progress import EpochReports, both
 from synth_pipeline.records import Record, read_record, write_record
 from synth_pipeline.resources import Listener, Storage
 
+# A run that was requested because the data drifted says by this tag that training begins from the model that is there.
+STRATEGY_TAG = "synth/model_state_strategy"
 RESOURCES = {"storage", "listener"}
+# A run makes them one after the other.
+ORDER = ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data")
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class StageRun:
     workspace: Workspace
     parent: Parent | None
     listener: Listener
+    claim: HeldClaim
 
     @property
     def subjects(self) -> Parent | None:
@@ -98,20 +105,61 @@ class StageRun:
             because: A reason to run it, known to the caller.
             remember: What else its `Record` is to hold.
         """
-        reason = because or self._why_rebuild(settings)
+        reason = self.why(settings, because)
         if reason is None:
-            self.context.log.info(f"{self.dataset}: {self.stage.name} has nothing to do, its result is current")
-            return self._outcome(None)
-        arguments = dict(settings or {})
-        if reason == INTERRUPTED:  # so it is a training, and nothing else changed since
-            arguments["model_state_strategy"] = ModelStateStrategy.resume
-        self.context.log.info(f"{self.dataset}: {self.stage.name} runs, because {reason}")
-        callback = both(EpochReports(self._observe), self.listener.started(self.stage.name))
+            return self.outcome(None)
+        arguments = dict(settings or {}) | self._strategy(reason)
         begin = time.monotonic()
-        verb(workspace_dir=str(self.workspace.root), update_progress=callback, **arguments)
-        record = Record(version=self._version(), seconds=time.monotonic() - begin, **(remember or {}))
+        verb(workspace_dir=self.place, update_progress=self.callback(), **arguments)
+        return self.made(reason, time.monotonic() - begin, remember or {})
+
+    def _strategy(self, reason: str) -> dict[str, Any]:
+        """How a training begins, where the settings are not to say it."""
+        if self.stage.name != "train":
+            return {}
+        if reason == INTERRUPTED:  # nothing else changed since
+            return {"model_state_strategy": ModelStateStrategy.resume}
+        wanted = self.context.run.tags.get(STRATEGY_TAG)
+        if wanted is None or not self.workspace.has(Artefact.MODEL_DATA):
+            return {}
+        try:
+            return {"model_state_strategy": ModelStateStrategy(wanted)}
+        except ValueError:
+            known = ", ".join(each.value for each in ModelStateStrategy)
+            raise UserError(f"run tag {STRATEGY_TAG}: expected one of {known}, found {wanted!r}") from None
+
+    def why(self, settings: BaseModel | None, because: str | None = None) -> str | None:
+        """Why the stage has to run; None if its result is current. Says so in the log.
+
+        Args:
+            settings: Its configuration.
+            because: A reason known to the caller.
+        """
+        reason = because or self._why_rebuild(settings)
+        told = f"runs, because {reason}" if reason else "has nothing to do, its result is current"
+        self.context.log.info(f"{self.dataset}: {self.stage.name} {told}")
+        return reason
+
+    @property
+    def place(self) -> str:
+        """Where the engine works."""
+        return str(self.workspace.root)
+
+    def callback(self) -> ProgressCallback | None:
+        """What the engine calls while it works."""
+        return both(EpochReports(self._observe), self.listener.started(self.stage.name))
+
+    def made(self, reason: str, seconds: float, remember: Mapping[str, Any]) -> Outcome:
+        """Remember that the stage has run, and what is known of it beside.
+
+        Args:
+            reason: Why.
+            seconds: How long that took, all ops together.
+            remember: What else its `Record` is to hold.
+        """
+        record = Record(version=self._version(), seconds=seconds, run_id=self.context.run_id, **remember)
         write_record(self.workspace, self.stage.asset, record)
-        return self._outcome(reason)
+        return self.outcome(reason)
 
     def record(self) -> Record | None:
         """What the pipeline remembers of the artefact that is there."""
@@ -120,13 +168,26 @@ class StageRun:
     def result(self, outcome: Outcome, facts: Mapping[str, Any]) -> MaterializeResult[Any]:
         """The materialization of the asset."""
         manifests = [self.workspace.manifest(artefact) for artefact in self.makes]
-        shown = {**facts, **metadata.provenance(manifests, outcome.reason, outcome.seconds, self.workspace.root)}
+        record = self.record()
+        made_by = record.run_id if record else None
+        shown = {
+            **facts,
+            **metadata.provenance(manifests, self.workspace, outcome.reason, outcome.seconds, made_by),
+        }
         self.listener.finished(self.stage.name, shown)
+        if self._is_last():
+            self.claim.release()
         return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
 
-    def _outcome(self, reason: str | None) -> Outcome:
+    def outcome(self, reason: str | None) -> Outcome:
+        """The version that is there now."""
         record = self.record()
         return Outcome(version=self._version(), reason=reason, seconds=record.seconds if record else None)
+
+    def _is_last(self) -> bool:
+        """Whether no asset of this run is made after this one."""
+        made = {key.to_user_string() for key in self.context.job_def.asset_layer.selected_asset_keys}
+        return self.stage.asset == [asset for asset in ORDER if asset in made][-1]
 
     def _version(self) -> str:
         digests = [found.digest for artefact in self.makes if (found := self._found(artefact))]
@@ -183,14 +244,31 @@ def _damaged(workspace: Workspace, artefact: Artefact) -> list[str]:
 def running(context: OpExecutionContext, stage: Stage) -> Iterator[StageRun]:
     """The stage, for the dataset that is the op's partition.
 
+    The run claims the workspace, so that no other one writes it.
+
     An error that a user can mend ends the op as a `Failure` that says how, without retries. An interruption passes
     through untouched: the engine leaves what was there before as it was.
     """
     storage: Storage = context.resources.storage
     dataset = context.partition_key
     try:
-        config = storage.catalog.load(dataset)
+        config, workspace = storage.catalog.load(dataset), storage.workspace(dataset)
         parent = parent_of(config, storage)
-        yield StageRun(context, stage, dataset, config, storage.workspace(dataset), parent, context.resources.listener)
+        with claimed(workspace, dataset, context.run, context.instance) as claim, gpu_memory_given_back():
+            yield StageRun(context, stage, dataset, config, workspace, parent, context.resources.listener, claim)
     except (UserError, NotImplementedError) as error:
         raise Failure(description=f"{dataset}: {error}", allow_retries=False) from error
+
+
+@contextmanager
+def gpu_memory_given_back() -> Iterator[None]:
+    """What torch keeps of a GPU's memory for later goes back when the block ends, however it does.
+
+    A process may live on: that of a run with all its steps, or of a worker with other runs.
+    """
+    try:
+        yield
+    finally:
+        torch = sys.modules.get("torch")  # where nobody has imported it, nobody has used a GPU
+        if torch is not None and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()

@@ -1,9 +1,9 @@
 """encode: from raw partition files to partition files of integer codes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from synth_engine.stages.encoded_columns import SmallCodes, list_of_structs, sma
 from synth_engine.stages.language_data import encode_records
 from synth_engine.stages.lists import encode_lists
 from synth_engine.stages.original import Original
+from synth_engine.stages.part_work import PartsPlan, PartWork
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
 from synth_engine.workspace import Artefact, Manifest, Workspace
@@ -50,16 +51,69 @@ def encode(
     Raises:
         ArtefactError: a stage before this one has not run on the data that is there, or its files are damaged.
     """
-    workspace = Workspace(workspace_dir)
-    original = Original.read(workspace)
-    statistics, made = _read_statistics(workspace, original)
-    parts = original.target.parts
-    progress = Progress(update_progress, "encode", total=len(parts), unit="files")
-    with workspace.replace(Artefact.ENCODED_DATA, config={}, inputs=original.inputs | made) as writer:
-        for name in parts:
-            writer.write_table(name, statistics.encode(original, name))
-            pa.default_memory_pool().release_unused()
-            progress.report(advance=1, file=name, rows=original.target.data.manifest.row_counts[name])
+    with EncodingWork.begin(Workspace(workspace_dir), alone=True) as encoding:
+        plan = encoding.plan
+        progress = Progress(update_progress, "encode", total=len(plan.parts), unit="files")
+        if plan.done:
+            progress.report(advance=len(plan.done), continued_from=len(plan.done))
+        for part in plan.missing:
+            progress.report(advance=1, file=part, rows=encoding.encode(part))
+        encoding.finish()
+
+
+class EncodingWork:
+    """An encoding at work: the tables, the statistics, and the draft of the codes. A context manager."""
+
+    def __init__(self, work: PartWork, plan: PartsPlan, original: Original, statistics: "_Statistics") -> None:
+        self.plan = plan
+        self._work, self._original, self._statistics = work, original, statistics
+
+    @classmethod
+    def begin(cls, workspace: Workspace, *, alone: bool) -> Self:
+        """Check everything, plan, and go on with what an interrupted run left; alone, or to be joined by workers."""
+        original, statistics, inputs = _opened(workspace)
+        facts = {"parts": original.target.parts, "inputs": inputs}
+        work = PartWork.begin(workspace, Artefact.ENCODED_DATA, facts, alone=alone)
+        with work.released_on_error():
+            return cls(work, work.plan(original.target.parts, inputs, {}), original, statistics)
+
+    @classmethod
+    def open(cls, workspace: Workspace, plan: PartsPlan, *, alone: bool) -> Self | None:
+        """Work on what was planned before; None if it has been published. Alone to finish it.
+
+        Raises:
+            ArtefactError: it is no longer there, or not what is to be encoded any more.
+        """
+        work = PartWork.open(workspace, Artefact.ENCODED_DATA, plan, alone=alone)
+        if work is None:
+            return None
+        with work.released_on_error():
+            original, statistics, inputs = _opened(workspace)
+            work.check_inputs(plan, inputs)
+            return cls(work, plan, original, statistics)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._work.__exit__(*raised)
+
+    def missing(self, parts: Iterable[str]) -> list[str]:
+        """Which of these partitions are not encoded yet."""
+        return self._work.missing(parts)
+
+    def encode(self, part: str) -> int:
+        """Encode a partition and put it away; returns the number of rows that were encoded."""
+        self._work.draft.write_table(part, self._statistics.encode(self._original, part))
+        pa.default_memory_pool().release_unused()
+        return self._original.target.data.manifest.row_counts[part]
+
+    def finish(self) -> None:
+        """Publish the codes, if nobody else has; raises `ArtefactError` where some are missing."""
+        if self._work.is_complete(self.plan):
+            files = {name: file for name, file in self._work.draft.files.items() if name in set(self.plan.parts)}
+            draft, inputs = self._work.draft, self.plan.inputs
+            self._work.workspace.publish(Artefact.ENCODED_DATA, draft, files, config={}, inputs=inputs)
 
 
 @dataclass(frozen=True)
@@ -85,6 +139,14 @@ class _Statistics:
         if original.context is not None and self.context is not None:
             encoded = encode_context(original.context.table(part), self.context)
         return pa.table(encoded | encode_events(events, subjects, self.target.columns, self.target.seq_len.max))
+
+
+def _opened(workspace: Workspace) -> tuple[Original, _Statistics, dict[str, str]]:
+    """The tables, their statistics, and the digest of each artefact that these are, by folder."""
+    original = Original.read(workspace)
+    statistics, made = _read_statistics(workspace, original)
+    manifests = original.inputs | made
+    return original, statistics, {artefact.folder: manifest.digest for artefact, manifest in manifests.items()}
 
 
 def _read_statistics(workspace: Workspace, original: Original) -> tuple[_Statistics, dict[Artefact, Manifest]]:

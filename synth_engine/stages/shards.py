@@ -66,7 +66,7 @@ def draw_shards(
         ctx_data: The same that was planned with.
         seed_data: The same that was planned with.
         workspace_dir: The workspace that was planned in.
-        update_progress: Called with the number of shards done.
+        update_progress: Called with the number of rows done, or subjects, of those in these shards.
 
     Raises:
         ArtefactError: the model was replaced since, or the planned generation was given up for another one.
@@ -77,16 +77,16 @@ def draw_shards(
     if unknown:
         raise InputError(f"shards: expected numbers from 0 to {plan.n_shards - 1}, found {unknown[0]!r}")
     generation = Generation.open(Workspace(workspace_dir), plan, GivenTables(seed_data, ctx_data), to_draw=True)
-    progress = Progress(update_progress, "generate", total=len(wanted), unit="shards")
     if generation is None:
-        progress.report(advance=len(wanted))
+        Progress(update_progress, "generate", total=plan.n_rows, unit=plan.unit).report(advance=plan.n_rows)
         return
     with generation:
         left = generation.missing(wanted)
-        progress.report(advance=len(wanted) - len(left))
+        sizes = {shard: generation.size(shard) for shard in wanted}
+        progress = Progress(update_progress, "generate", total=sum(sizes.values()), unit=plan.unit)
+        progress.report(advance=sum(size for shard, size in sizes.items() if shard not in left))
         for shard in left:
-            generation.draw(shard)
-            progress.report(advance=1)
+            progress.report(advance=generation.draw(shard))
 
 
 def finish_generation(plan: GenerationPlan, *, workspace_dir: str | Path = "engine-ws") -> None:

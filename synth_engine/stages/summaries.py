@@ -1,12 +1,14 @@
-"""Summaries of all columns of a table: one pass over its partitions, columns side by side, in bounded memory.
+"""Summaries of all columns of a table, partition by partition, columns side by side, in bounded memory.
 
-Belongs here: reading, sampling, merging. Does not belong here: what a summary holds, what is made of it.
+Belongs here: reading, sampling. Does not belong here: what a summary holds, what is made of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.domain import InputError
@@ -23,70 +25,13 @@ from synth_engine.stages.relations import Subjects
 # and what so few people share that the sample misses them is rare.
 MAX_DISTINCT = 250_000
 
-SubjectsOf = Callable[[str], Subjects | None]
-Lengths = dict[str, list[ValueCounts]]
-
-
-class ColumnSummary:
-    """The summary of one column, partition by partition.
-
-    Where the first partition lets expect more than `max_distinct` different values, it keeps only a share of the
-    subjects, so that about as many are left. `split` shuffles subjects, so partitions resemble each other.
-
-    Guarantees: protection can only grow by sampling, for fewer people are seen. The sample depends on the seed and the
-    partition alone.
-
-    Args:
-        fitting: What the column is to be fitted with.
-        n_rows: Rows of all partitions.
-        max_distinct: How many different values are kept; None keeps all.
-        seed: Seed of the sample.
-    """
-
-    def __init__(self, fitting: FitterOf[Any], n_rows: int, max_distinct: int | None, seed: int) -> None:
-        self._fitter = fitting
-        self._n_rows, self._max_distinct, self._seed = n_rows, max_distinct, seed
-        self._share: float | None = None if max_distinct else 1.0
-        self._pile: list[ValueCounts] = []
-
-    def add(self, part: str, values: pa.Array, entities: Entities | None) -> None:
-        """Take in one partition."""
-        if self._share is not None:
-            self._put(self._summarise(part, values, entities))
-            return
-        counts = self._summarise(part, values, entities)
-        if len(values) and self._max_distinct:
-            expected = len(counts.values) * self._n_rows / len(values)
-            self._share = min(1.0, self._max_distinct / max(expected, 1.0))
-            if self._share < 1:
-                counts = self._summarise(part, values, entities)
-        self._put(counts)
-
-    def result(self) -> ValueCounts:
-        """The summary of all partitions so far, of which there must be one."""
-        self._pile = [type(self._pile[0]).merged(self._pile)]
-        return self._pile[0]
-
-    def _put(self, counts: ValueCounts) -> None:
-        """Merge when what waits is as large as what was merged: each value is looked at a few times only."""
-        self._pile.append(counts)
-        waiting = sum(len(each.values) for each in self._pile[1:])
-        if waiting > len(self._pile[0].values):
-            self.result()
-
-    def _summarise(self, part: str, values: pa.Array, entities: Entities | None) -> ValueCounts:
-        if self._share is None or self._share == 1:
-            return self._fitter.summarise(values, entities)
-        rng = generator(self._seed, "analyze", "sample", part)
-        n_subjects = len(values) if entities is None else int(entities.max(initial=-1)) + 1
-        is_seen = rng.random(n_subjects) < self._share
-        rows = is_seen if entities is None else is_seen[entities]
-        return self._fitter.summarise(values.filter(pa.array(rows)), None if entities is None else entities[rows])
+Shares = Mapping[str, float | None]
+"""Share of the subjects that each column is summarised from; None where that is not known yet."""
 
 
 @dataclass(frozen=True, eq=False)
 class TableSummary:
-    """What a table tells, exactly. Sensitive.
+    """What some partitions of a table tell, exactly. Sensitive.
 
     Args:
         columns: Summary of each modelled column; where it holds lists, of their elements.
@@ -97,52 +42,108 @@ class TableSummary:
     list_lengths: dict[str, ValueCounts]
 
 
-def summarise(
-    table: OriginalTable,
-    subjects: SubjectsOf,
-    *,
-    max_distinct: int | None,
-    seed: int,
-    on_part: Callable[[str], None],
-) -> TableSummary:
-    """The sensitive summary of every modelled column.
+class Summariser:
+    """Summarises partitions of a table.
+
+    Where the first partition that is not empty lets expect more than `max_distinct` different values of a column, only
+    a share of the subjects is looked at, so that about as many are left. `split` shuffles subjects, so partitions
+    resemble each other.
+
+    Guarantees: protection can only grow by sampling, for fewer people are seen. The sample depends on the seed and the
+    partition alone, and on the shares.
 
     Args:
         table: The table; one partition of it is in memory at a time.
-        subjects: Whom the rows of a partition belong to; None where each is a subject of its own.
         max_distinct: Different values of a column beyond which it is sampled; None samples never.
         seed: Seed of the sample.
-        on_part: Called when a partition is done.
+        shares: What another one has found out of `shares`.
 
-    Raises:
-        InputError: values that an encoding cannot take, naming the column.
+    Attributes:
+        shares: Share of the subjects that each column is summarised from; None before it is known. All are known once a
+            partition was summarised that is not empty.
     """
-    n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
-    types = {name: table.schema.field(name).type for name in table.types}
-    columns = {name: ColumnSummary(table.fitter(name), n_rows, max_distinct, seed) for name in table.types}
-    lengths: Lengths = {name: [] for name in columns if is_list(types[name])}
-    for part in table.parts:
-        _add_part(columns, lengths, part, table, subjects(part))
-        pa.default_memory_pool().release_unused()
-        on_part(part)
-    merged = dict(zip(columns, map_in_threads(ColumnSummary.result, columns.values()), strict=True))
-    return TableSummary(merged, {name: ValueCounts.merged(parts) for name, parts in lengths.items()})
+
+    def __init__(
+        self,
+        table: OriginalTable,
+        *,
+        max_distinct: int | None,
+        seed: int,
+        shares: Shares | None = None,
+    ) -> None:
+        self._table, self._max_distinct, self._seed = table, max_distinct, seed
+        self._n_rows = sum(table.data.manifest.row_counts[part] for part in table.parts)
+        self._lists = {name for name in table.types if is_list(table.schema.field(name).type)}
+        self.shares = dict(shares or {name: self._share_without_looking(name) for name in table.types})
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether all shares are known."""
+        return None not in self.shares.values()
+
+    def _share_without_looking(self, name: str) -> float | None:
+        """A column has no more different values than rows, unless these are lists."""
+        is_small = self._max_distinct is None or (name not in self._lists and self._n_rows <= self._max_distinct)
+        return 1.0 if is_small else None
+
+    def summary(self, part: str, subjects: Subjects | None = None) -> TableSummary:
+        """The sensitive summary of every modelled column in one partition.
+
+        Args:
+            part: Name of the partition.
+            subjects: Whom its rows belong to; None where each is a subject of its own.
+
+        Raises:
+            InputError: values that an encoding cannot take, naming the column.
+        """
+        rows = self._table.table(part, list(self.shares))
+        entities = None if subjects is None else subjects.places
+
+        def counted(name: str) -> tuple[ValueCounts, ValueCounts | None]:
+            values = rows[name].combine_chunks()
+            lengths = SequenceLengths.summarise(lengths_of(values)) if name in self._lists else None
+            try:
+                return self._counts(name, part, values, entities), lengths
+            except InputError as error:
+                raise InputError(f"column {name!r}: {error}") from None
+
+        found = dict(zip(self.shares, map_in_threads(counted, self.shares), strict=True))
+        columns = {name: counts for name, (counts, _) in found.items()}
+        return TableSummary(columns, {name: lengths for name, (_, lengths) in found.items() if lengths is not None})
+
+    def _counts(self, name: str, part: str, values: pa.Array, entities: Entities | None) -> ValueCounts:
+        fitting, share = self._table.fitter(name), self.shares[name]
+        if share is None:
+            counts = fitting.summarise(values, entities)
+            if not len(values) or self._max_distinct is None:
+                return counts
+            share = self.shares[name] = share_for(counts, len(values), self._n_rows, self._max_distinct)
+            if share == 1:
+                return counts
+        return summarise_sample(fitting, part, values, entities, share=share, seed=self._seed)
 
 
-def _add_part(
-    columns: dict[str, ColumnSummary], lengths: Lengths, part: str, table: OriginalTable, subjects: Subjects | None
-) -> None:
-    """Take in one partition. A function of its own, so that its rows are gone before the next ones are read."""
-    rows = table.table(part, list(columns))
-    entities = None if subjects is None else subjects.places
+def share_for(counts: ValueCounts, n_rows_of_part: int, n_rows: int, max_distinct: int) -> float:
+    """Share of the subjects of whom about so many different values are left, by what a partition has of them.
 
-    def add(name: str) -> None:
-        values = rows[name].combine_chunks()
-        if name in lengths:
-            lengths[name].append(SequenceLengths.summarise(lengths_of(values)))
-        try:
-            columns[name].add(part, values, entities)
-        except InputError as error:
-            raise InputError(f"column {name!r}: {error}") from None
+    Args:
+        counts: Exact summary of the partition.
+        n_rows_of_part: Number of its rows, one at least.
+        n_rows: Number of rows of all partitions.
+        max_distinct: So many different values.
+    """
+    expected = len(counts.values) * n_rows / n_rows_of_part
+    return min(1.0, max_distinct / max(expected, 1.0))
 
-    list(map_in_threads(add, columns))
+
+def summarise_sample(
+    fitting: FitterOf[Any], part: str, values: pa.Array, entities: Entities | None, *, share: float, seed: int
+) -> ValueCounts:
+    """The summary of a share of the subjects of a partition, each with all of its rows."""
+    if share == 1:
+        return fitting.summarise(values, entities)
+    rng = generator(seed, "analyze", "sample", part)
+    n_subjects = len(values) if entities is None else int(entities.max(initial=-1)) + 1
+    is_seen: npt.NDArray[np.bool_] = rng.random(n_subjects) < share
+    rows = is_seen if entities is None else is_seen[entities]
+    return fitting.summarise(values.filter(pa.array(rows)), None if entities is None else entities[rows])

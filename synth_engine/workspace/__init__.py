@@ -7,6 +7,7 @@ from synth_engine.workspace.artefacts import Artefact
 from synth_engine.workspace.drafts import Draft, DraftFile
 from synth_engine.workspace.ledger import Allowance, LedgerEntry
 from synth_engine.workspace.manifest import Manifest
+from synth_engine.workspace.numbered import NumberedFile
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.workspace import Workspace
 from synth_engine.workspace.writer import ArtefactWriter
@@ -20,5 +21,6 @@ __all__ = [
     "DraftFile",
     "LedgerEntry",
     "Manifest",
+    "NumberedFile",
     "Workspace",
 ]

@@ -15,6 +15,8 @@ class Artefact(Enum):
     ENCODED_DATA = ("OriginalData/encoded-data", "encode")
     MODEL_DATA = ("ModelStore/model-data", "train")
     SYNTHETIC_DATA = ("SyntheticData", "generate")
+    # Only ever a draft, which is gone when the statistics are there.
+    SUMMARIES = ("OriginalData/summaries", "analyze")
 
     def __init__(self, folder: str, made_by: str) -> None:
         self.folder = folder

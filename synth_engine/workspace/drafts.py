@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 from upath import UPath
 
+from synth_engine.domain import ArtefactError
 from synth_engine.workspace import local, storage
 from synth_engine.workspace.locks import FolderLock
 from synth_engine.workspace.manifest import FILE_NAME, FileEntry, Manifest
@@ -99,10 +100,22 @@ class Draft:
         """Write a Parquet file. Several workers may write the same one."""
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
-        data = memoryview(sink.getvalue())
-        file = DraftFile(FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=data.nbytes), table.num_rows)
+        self.write(name, memoryview(sink.getvalue()), rows=table.num_rows)
+
+    def write(self, name: str, data: bytes | memoryview, *, rows: int = 0) -> None:
+        """Write any file."""
+        file = DraftFile(FileEntry(sha256=hashlib.sha256(data).hexdigest(), bytes=memoryview(data).nbytes), rows)
         with storage.explained(self._target, "written"):
             storage.put(self._folder / self.id / file.staged_as(name), data)
+
+    def read(self, name: str) -> bytes:
+        """Content of a finished file; raises `ArtefactError` where there is none, or it is damaged."""
+        file = self.files.get(name)
+        path = self._folder / self.id / (name if file is None else file.staged_as(name))
+        data = None if file is None else storage.read(path)
+        if data is None or file is None or hashlib.sha256(data).hexdigest() != file.entry.sha256:
+            raise ArtefactError(f"{path}: is missing or damaged; do the work again that it is a part of")
+        return data
 
     def publish(self, manifest: Manifest, files: dict[str, DraftFile]) -> None:
         """Let these files of the draft take the place of the artefact. `discard` it then."""

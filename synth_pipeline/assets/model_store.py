@@ -9,11 +9,11 @@ from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_a
 from synth_engine.stages import train
 from synth_engine.workspace import Artefact, ArtefactReader
 from synth_pipeline import metadata
-from synth_pipeline.assets.shared import ASSET, SHAREABLE, TRAIN, after, waiting_for
-from synth_pipeline.stages import RESOURCES, running
+from synth_pipeline.assets.shared import ASSET, GPU, SHAREABLE, TRAIN, after, waiting_for
+from synth_pipeline.stages import running
 
 
-@op(ins=waiting_for("encoded_data", "column_stats"), out=Out(Nothing), required_resource_keys=RESOURCES)
+@op(ins=waiting_for("encoded_data", "column_stats"), out=Out(Nothing), **GPU)
 def train_model(context: OpExecutionContext) -> MaterializeResult[Any]:
     """Train, unless codes, encodings and settings are those of last time. Observations tell how it goes."""
     with running(context, TRAIN) as run:

@@ -9,14 +9,14 @@ from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_a
 from synth_engine.stages import split
 from synth_engine.workspace import Artefact
 from synth_pipeline import metadata
-from synth_pipeline.assets.shared import ASSET, SENSITIVE, SPLIT
+from synth_pipeline.assets.shared import ASSET, CPU, SENSITIVE, SPLIT
 from synth_pipeline.parents import source_table
 from synth_pipeline.sequences import original_sequences
 from synth_pipeline.sources import Fingerprint, fingerprint
-from synth_pipeline.stages import RESOURCES, StageRun, running
+from synth_pipeline.stages import StageRun, running
 
 
-@op(out=Out(Nothing), required_resource_keys=RESOURCES)
+@op(out=Out(Nothing), **CPU)
 def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
     """Read the dataset's source, and its context's, and split; unless contents and settings are those of last time."""
     with running(context, SPLIT) as run:
@@ -33,6 +33,7 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
         schema = run.workspace.read(Artefact.TGT_META).bytes("schema.arrow")
         arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
         shown = metadata.original_data(manifest, arrow_schema, run.config.source, sources["source"])
+        shown |= metadata.speed(shown["dagster/row_count"], outcome.seconds)
         return run.result(outcome, shown | original_sequences(run.workspace, run.config))
 
 

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from dagster import AssetIn, In, Nothing
+from dagster import AssetIn, DynamicOut, In, Nothing, Out, RetryPolicy
 
 from synth_engine import __version__
 from synth_engine.workspace import Artefact
+from synth_pipeline.fan_out import PLAN, WORK
 from synth_pipeline.partitions import datasets
-from synth_pipeline.stages import Stage
+from synth_pipeline.stages import RESOURCES, Stage
 
 SENSITIVE = {"contents": "sensitive"}
 SHAREABLE = {"contents": "shareable"}
@@ -19,6 +20,17 @@ ASSET: dict[str, Any] = {
     "code_version": __version__,
 }
 """Arguments of every asset."""
+
+CPU: dict[str, Any] = {"tags": {"synth/compute": "cpu"}, "required_resource_keys": RESOURCES}
+GPU: dict[str, Any] = {"tags": {"synth/compute": "gpu"}, "required_resource_keys": RESOURCES}
+"""Arguments of every op: where it runs."""
+
+PLANS: dict[str, Any] = {"out": {PLAN: Out(dict), WORK: DynamicOut(dict)}}
+"""Arguments of an op that plans a stage: for the op that ends it, and for each of those that do the work."""
+
+# A process that was killed, or lost its machine, is replaced; what a user can mend fails at once.
+WORKS: dict[str, Any] = {"ins": {WORK: In(dict)}, "retry_policy": RetryPolicy(max_retries=2)}
+"""Arguments of an op that does a part of the work, and puts out how many seconds it took."""
 
 SPLIT = Stage("split", "original_data", (Artefact.TGT_DATA, Artefact.TGT_META), (Artefact.CTX_DATA, Artefact.CTX_META))
 ANALYZE = Stage("analyze", "column_stats", (Artefact.TGT_STATS,), (Artefact.CTX_STATS,))
@@ -35,3 +47,8 @@ def after(*assets: str) -> dict[str, AssetIn]:
 def waiting_for(*assets: str) -> dict[str, In]:
     """The same, for the op inside the asset."""
     return {asset: In(Nothing) for asset in assets}
+
+
+def ending(*assets: str) -> dict[str, In]:
+    """Inputs of an op that ends a stage; all those of the asset: Dagster notes versions of the last op's only."""
+    return {PLAN: In(dict), "done": In(list), **waiting_for(*assets)}

@@ -54,14 +54,16 @@ class Pipeline:
         (self.root / "datasets").mkdir(exist_ok=True)
         (self.root / "datasets" / f"{name}.yaml").write_text(yaml.safe_dump(SETTINGS | settings))
 
-    def run(self, name: str = "customers", listener: Listener | None = None) -> ExecuteInProcessResult:
+    def run(
+        self, name: str = "customers", listener: Listener | None = None, tags: dict[str, str] | None = None
+    ) -> ExecuteInProcessResult:
         """Run the job for one dataset."""
         register(self.instance, name)
         definitions = build_definitions(
             storage=Storage(root=str(self.root)), **({"listener": listener} if listener else {})
         )
         job = definitions.resolve_job_def("synthesize")
-        return job.execute_in_process(instance=self.instance, partition_key=name, raise_on_error=False)
+        return job.execute_in_process(instance=self.instance, partition_key=name, raise_on_error=False, tags=tags)
 
     def shown(self, asset: str) -> dict[str, Any]:
         """Metadata of the latest materialization of an asset."""

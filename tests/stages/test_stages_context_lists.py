@@ -20,7 +20,7 @@ from synth_engine.stages.lengths import SequenceLengths
 from synth_engine.stages.list_arrays import lengths_of
 from synth_engine.stages.lists import MOST_ELEMENTS, ListFitter
 from synth_engine.stages.statistics import TableStatistics
-from synth_engine.stages.summaries import ColumnSummary
+from synth_engine.stages.summaries import share_for, summarise_sample
 from synth_engine.workspace import Artefact, Workspace
 from tests.stages.helpers import refused
 from tests.stages.lists import EVENTS, codes_of, context
@@ -240,11 +240,12 @@ def test_of_a_very_long_list_the_first_elements_are_encoded_and_its_whole_length
 def test_a_column_of_very_many_values_is_sampled_by_subjects():
     """Of a subject that is not seen, no element is: so protection can only grow. Seeds are fixed."""
     lists = pa.array(np.random.default_rng(0).normal(size=(1_000, 10)).tolist(), pa.large_list(pa.float64()))
-    summary = ColumnSummary(ListFitter(fitter(Kind.TABULAR_NUMERIC_BINNED)), 1_000, 1_000, seed=0)
-    summary.add("one", lists, None)
-    n_seen = int(summary.result().lowest.sum())
+    by = ListFitter(fitter(Kind.TABULAR_NUMERIC_BINNED))
+    share = share_for(by.summarise(lists), len(lists), 1_000, max_distinct=1_000)
+    counts = summarise_sample(by, "one", lists, None, share=share, seed=0)
+    n_seen = int(counts.lowest.sum())
     assert 60 < n_seen < 140  # a hundred subjects have a thousand values
-    assert summary.result().rows.sum() == 10 * n_seen
+    assert counts.rows.sum() == 10 * n_seen
 
 
 def test_statistics_survive_their_json(root: str):

@@ -147,6 +147,8 @@ def breaks_off(call: int) -> Callable[..., None]:
 @pytest.mark.parametrize("verb", [lambda **k: split(OTHER, n_partitions=3, **k), analyze, encode, train])
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_stage_that_is_broken_off_changes_nothing(ready: str, verb: Verb, call: int):
+    if verb is encode and call > 1:
+        return  # it leaves a draft to go on with, as a generation does; see test_stages_parts
     with refused(ready, BrokenOffError, "enough"):
         verb(workspace_dir=ready, update_progress=breaks_off(call))
 

@@ -367,7 +367,7 @@ def test_another_version_of_the_engine_does_not_draw(root: str):
         draw_shards(plan, workspace_dir=root)
 
 
-def test_workers_report_shards(root: str):
+def test_workers_report_rows(root: str):
     plan = plan_of(root)
     draw_shards(plan, [3], workspace_dir=root)
     seen: list[tuple[float, float]] = []
@@ -376,7 +376,8 @@ def test_workers_report_shards(root: str):
         seen.append((completed, total))
 
     draw_shards(plan, [2, 3, 4, 2], workspace_dir=root, update_progress=note)
-    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert seen[0] == (0, 3 * SHARD_ROWS)
+    assert seen[1:] == [(done * SHARD_ROWS, 3 * SHARD_ROWS) for done in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])

@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 import pytest
 
 from synth_engine import analyze, split
-from synth_engine.domain import InputError
+from synth_engine.domain import AnalyzeConfig, InputError
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import ValueCounts, fitter
 from synth_engine.stages import summaries
-from synth_engine.stages.original import Original
+from synth_engine.stages.analysis import Analysis
+from synth_engine.stages.exact_summaries import Summaries
+from synth_engine.stages.original import Original, OriginalTable
 from synth_engine.stages.statistics import FILE_NAME
-from synth_engine.stages.summaries import ColumnSummary, summarise
+from synth_engine.stages.summaries import Summariser, share_for, summarise_sample
 from synth_engine.workspace import Artefact, Workspace
 
 
@@ -47,22 +49,23 @@ def test_partitions_add_up_to_the_whole_table(tmp_path: Path, n_partitions: int,
         root = tmp_path / str(parts)
         types = {"when": "TABULAR_DATETIME_RELATIVE"}
         split(shop(), tgt_context_key=key, tgt_encoding_types=types, n_partitions=parts, workspace_dir=root)
-        original = Original.read(Workspace(root))
-        summary = summarise(original.target, original.subjects, max_distinct=None, seed=0, on_part=lambda part: None)
-        found.append(summary.columns)
+        analysis = Analysis.begin(Workspace(root), AnalyzeConfig(value_protection=False))
+        found.append(Summaries.merged(map(analysis.summary, analysis.parts)).counts)
     whole, parts = found
     assert list(whole) == list(parts)
     assert all(equal(whole[name], parts[name]) for name in whole)
 
 
 def summary_of(values: pa.Array, max_distinct: int | None, *, seed: int = 0, entities=None, n_parts: int = 5):
-    summary = ColumnSummary(fitter(Kind.TABULAR_NUMERIC_BINNED), len(values), max_distinct, seed)
+    by = fitter(Kind.TABULAR_NUMERIC_BINNED)
     size = -(-len(values) // n_parts)
+    share = share_for(by.summarise(values[:size]), size, len(values), max_distinct) if max_distinct else 1.0
+    found = []
     for part in range(n_parts):
         rows = slice(part * size, (part + 1) * size)
         of_part = None if entities is None else np.unique(entities[rows], return_inverse=True)[1]
-        summary.add(f"part {part}", values[rows], of_part)
-    return summary.result()
+        found.append(summarise_sample(by, f"part {part}", values[rows], of_part, share=share, seed=seed))
+    return ValueCounts.merged(found)
 
 
 def test_few_values_are_summed_up_exactly():
@@ -112,22 +115,29 @@ def test_samples_follow_the_seed():
     assert not one.values.equals(other.values)
 
 
-def test_empty_partitions_say_nothing_of_how_many_values_there_are():
-    summary = ColumnSummary(fitter(Kind.TABULAR_NUMERIC_BINNED), 1_000, 100, 0)
-    summary.add("empty", pa.array([], pa.float64()), None)
-    summary.add("full", pa.array(np.random.default_rng(0).random(1_000)), None)
-    assert len(summary.result().values) < 200
+def test_empty_partitions_say_nothing_of_how_many_values_there_are(tmp_path: Path):
+    split(pa.table({"x": np.random.default_rng(0).random(1_000)}), n_partitions=2, workspace_dir=tmp_path)
+    table = Original.read(Workspace(tmp_path)).target
+    summariser = Summariser(table, max_distinct=100, seed=0)
+    whole = OriginalTable.table
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OriginalTable, "table", lambda *args: whole(*args).slice(0, 0))
+        assert not len(summariser.summary(table.parts[0]).columns["x"].values)
+    assert summariser.shares == {"x": None}
+    assert len(summariser.summary(table.parts[0]).columns["x"].values) < 200
+    assert summariser.shares["x"] == pytest.approx(0.1)
 
 
 def test_analyze_samples_only_under_protection_without_differential_privacy(tmp_path: Path, monkeypatch):
     split(shop(), workspace_dir=tmp_path)
     seen = []
 
-    def watch(*args, max_distinct, **options):
-        seen.append(max_distinct)
-        return summarise(*args, max_distinct=max_distinct, **options)
+    class Watched(Summariser):
+        def __init__(self, *args, max_distinct, **options):
+            seen.append(max_distinct)
+            super().__init__(*args, max_distinct=max_distinct, **options)
 
-    monkeypatch.setitem(analyze.__globals__, "summarise", watch)
+    monkeypatch.setattr("synth_engine.stages.analysis.Summariser", Watched)
     analyze(workspace_dir=tmp_path)
     analyze(workspace_dir=tmp_path, value_protection=False)
     analyze(workspace_dir=tmp_path, differential_privacy={"value_protection_epsilon": 10})

@@ -159,9 +159,13 @@ class Generation:
 
     def done(self) -> int:
         """How many rows, or subjects, are in the shards that are there."""
-        assert self._source is not None
         files = self._draft.files
-        return sum(self._source.size(shard) for shard in range(self.plan.n_shards) if part_name(shard) in files)
+        return sum(self.size(shard) for shard in range(self.plan.n_shards) if part_name(shard) in files)
+
+    def size(self, shard: int) -> int:
+        """How many rows, or subjects, a shard has."""
+        assert self._source is not None
+        return self._source.size(shard)
 
     def missing(self, shards: Iterable[int]) -> list[int]:
         """Which of these shards are not there yet."""
@@ -172,7 +176,7 @@ class Generation:
         """Draw a shard and put it away; returns the number of its rows, or subjects."""
         assert self._source is not None
         self._draft.write_table(part_name(shard), self._source.shard(shard))
-        return self._source.size(shard)
+        return self.size(shard)
 
     def finish(self) -> None:
         """Publish the shards, if nobody else has.
