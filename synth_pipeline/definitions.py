@@ -2,14 +2,10 @@
 
 from typing import Any
 
-from dagster import (
-    Definitions,
-    in_process_executor,
-    load_asset_checks_from_package_module,
-    load_assets_from_package_module,
-)
+from dagster import Definitions, load_asset_checks_from_package_module, load_assets_from_package_module
 
 from synth_pipeline import assets, checks
+from synth_pipeline.compute import executor, handover
 from synth_pipeline.jobs import synthesize
 from synth_pipeline.resources import Listener, Storage
 
@@ -20,9 +16,8 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
         assets=load_assets_from_package_module(assets),
         asset_checks=load_asset_checks_from_package_module(checks),
         jobs=[synthesize],
-        resources={"storage": Storage(), "listener": Listener(), **resource_overrides},
-        # One process per run: five processes that each import torch would take longer than a small dataset.
-        executor=in_process_executor,
+        resources={"storage": Storage(), "listener": Listener(), "io_manager": handover(), **resource_overrides},
+        executor=executor(),
     )
 
 

@@ -10,10 +10,17 @@ from synth_engine.stages import train
 from synth_engine.workspace import Artefact, ArtefactReader
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ASSET, SHAREABLE, TRAIN, after, waiting_for
+from synth_pipeline.compute import GPU, compute_tags, pool
 from synth_pipeline.stages import RESOURCES, running
 
 
-@op(ins=waiting_for("encoded_data", "column_stats"), out=Out(Nothing), required_resource_keys=RESOURCES)
+@op(
+    ins=waiting_for("encoded_data", "column_stats"),
+    out=Out(Nothing),
+    required_resource_keys=RESOURCES,
+    tags=compute_tags(GPU),
+    pool=pool(GPU),
+)
 def train_model(context: OpExecutionContext) -> MaterializeResult[Any]:
     """Train, unless codes, encodings and settings are those of last time. Observations tell how it goes."""
     with running(context, TRAIN) as run:

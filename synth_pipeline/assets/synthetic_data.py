@@ -10,6 +10,7 @@ from synth_engine.stages import generate
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline import metadata
 from synth_pipeline.assets.shared import ASSET, GENERATE, SHAREABLE, after, waiting_for
+from synth_pipeline.compute import GPU, compute_tags, pool
 from synth_pipeline.fidelity import MAX_ROWS, Fidelity, measure_fidelity
 from synth_pipeline.parents import Parent
 from synth_pipeline.records import write_record
@@ -17,7 +18,13 @@ from synth_pipeline.sequences import synthetic_sequences
 from synth_pipeline.stages import RESOURCES, Outcome, StageRun, running
 
 
-@op(ins=waiting_for("model_store"), out=Out(dict), required_resource_keys=RESOURCES)
+@op(
+    ins=waiting_for("model_store"),
+    out=Out(dict),
+    required_resource_keys=RESOURCES,
+    tags=compute_tags(GPU),
+    pool=pool(GPU),
+)
 def generate_rows(context: OpExecutionContext) -> dict[str, Any]:
     """Generate, unless model, settings and the twin of the parent are those of last time."""
     with running(context, GENERATE) as run:
