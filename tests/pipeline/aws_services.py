@@ -55,6 +55,11 @@ def cluster(object_store: str) -> Iterator[Cluster]:
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
     group = ec2.create_security_group(GroupName="synth", Description="synth", VpcId=vpc)["GroupId"]
     ecs.create_cluster(clusterName="synth")
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    [machine] = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
+    identity = {"instanceId": machine["InstanceId"], "region": "us-east-1", "accountId": PLACES["AWS_ACCOUNT"]}
+    # moto has no capacity providers that make machines: it wants one to be there, and looks at its memory only
+    ecs.register_container_instance(cluster="synth", instanceIdentityDocument=json.dumps(identity))
     for name in ("services", "run"):
         ecs.register_task_definition(**task_definition(name))
     inside = {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": "DISABLED"}

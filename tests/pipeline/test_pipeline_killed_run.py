@@ -18,10 +18,10 @@ from synth_pipeline.partitions import register
 from tests.pipeline.conftest import SETTINGS
 from tests.pipeline.dagster_server import ROOT, DagsterServer, serving, until, worker_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 EPOCHS = 8
-RUN_SECONDS = 300
+RUN_SECONDS = 600
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def home(tmp_path: Path) -> Path:
     (storage / "sources").mkdir(parents=True)
     (storage / "datasets").mkdir()
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
-    make_shop(1000, seed=0).customers.to_parquet(storage / "sources" / "customers.parquet", index=False)
-    train = {"model": "MOSTLY_AI/Small", "max_epochs": EPOCHS}
+    make_shop(4000, seed=0).customers.to_parquet(storage / "sources" / "customers.parquet", index=False)
+    # a seed for analyze, too, so that two datasets of one table get the same model; otherwise it draws one
+    seeded = {"analyze": {"random_state": 0}, "train": {"model": "MOSTLY_AI/Small", "max_epochs": EPOCHS}}
     for name in ("quiet", "killed"):
-        (storage / "datasets" / f"{name}.yaml").write_text(yaml.safe_dump({**SETTINGS, "train": train}))
+        (storage / "datasets" / f"{name}.yaml").write_text(yaml.safe_dump({**SETTINGS, **seeded}))
     broken = {**SETTINGS, "primary_key": "no_such_column"}
     (storage / "datasets" / "broken.yaml").write_text(yaml.safe_dump(broken))
     return home
@@ -62,9 +63,10 @@ def test_a_killed_run_is_retried_and_ends_with_the_same_bytes(home, instance):
     assert lost.status == DagsterRunStatus.FAILURE
     assert done.status == DagsterRunStatus.SUCCESS, server.told()
     told = " ".join(event.message for event in instance.all_logs(first))
-    assert "unexpectedly exited with exit code -9" in told
+    assert "was terminated by signal 9" in told, told
     assert done.parent_run_id == first
-    assert "original_data.split_source" not in done.step_keys_to_execute, "what was done is not done again"
+    redone = {step.split(".")[0] for step in done.step_keys_to_execute}
+    assert not redone & {"original_data", "column_stats", "encoded_data"}, "what was done is not done again"
     assert _decision(instance, "model_store", "killed").endswith("because its making was interrupted")
     assert instance.get_run_by_id(quiet).status == DagsterRunStatus.SUCCESS
     assert _bytes(home, "killed") == _bytes(home, "quiet")
@@ -73,7 +75,7 @@ def test_a_killed_run_is_retried_and_ends_with_the_same_bytes(home, instance):
 def test_a_run_that_dies_with_the_server_goes_on_after_its_restart(home, instance):
     with serving(home) as server:
         first = server.launch("killed")
-        until(lambda: _epochs(instance, "killed"), RUN_SECONDS, server.told)
+        _train(server)
         for pid in _family(server):  # as when the power goes
             os.kill(pid, signal.SIGKILL)
     assert instance.get_run_by_id(first).status == DagsterRunStatus.STARTED
@@ -81,8 +83,7 @@ def test_a_run_that_dies_with_the_server_goes_on_after_its_restart(home, instanc
         retry = _retry_of(instance, server, first)
         _finish(instance, server, retry)
         assert instance.get_run_by_id(retry).status == DagsterRunStatus.SUCCESS, server.told()
-    model = Workspace(home / "storage" / "synth" / "killed").read(Artefact.MODEL_DATA)
-    assert model.manifest.facts["finished"]
+    assert _decision(instance, "model_store", "killed").endswith("because its making was interrupted")
 
 
 def test_a_run_that_a_user_must_mend_is_not_retried(home, instance):
@@ -96,7 +97,7 @@ def test_a_run_that_a_user_must_mend_is_not_retried(home, instance):
 
 
 def _kill_in_training(instance: DagsterInstance, server: DagsterServer, run_id: str) -> None:
-    until(lambda: _epochs(instance, "killed"), RUN_SECONDS, server.told)
+    _train(server)
     pid = worker_of(instance, instance.get_run_by_id(run_id))
     assert instance.get_run_by_id(run_id).status == DagsterRunStatus.STARTED
     os.kill(pid, signal.SIGKILL)
@@ -118,10 +119,11 @@ def _told_of_retry(instance: DagsterInstance, run_id: str) -> Any:
     return run if "dagster/will_retry" in run.tags else None
 
 
-def _epochs(instance: DagsterInstance, dataset: str) -> int:
-    """How many epochs of its training were reported."""
-    records = instance.fetch_observations(AssetKey("model_store"), limit=100).records
-    return len([record for record in records if record.asset_observation.partition == dataset])
+def _train(server: DagsterServer) -> None:
+    """Wait until there is a snapshot: training writes the first one after ten seconds."""
+    workspace = Workspace(server.home / "storage" / "synth" / "killed")
+    until(lambda: workspace.has(Artefact.MODEL_DATA), RUN_SECONDS, server.told)
+    assert not workspace.manifest(Artefact.MODEL_DATA).facts["finished"], "too fast to be killed in between"
 
 
 def _decision(instance: DagsterInstance, asset: str, dataset: str) -> str:
