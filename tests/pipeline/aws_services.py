@@ -18,6 +18,7 @@ from tests.workspace.object_store import bucket, object_store
 __all__ = ["DEPLOYMENT", "PLACES", "Cluster", "bucket", "cluster", "object_store", "task_definition"]
 
 DEPLOYMENT = Path(__file__).resolve().parent.parent.parent / "dagster_home" / "deployments" / "aws"
+N_MACHINES = 8
 PLACES = {
     "AWS_ACCOUNT": "123456789012",
     "AWS_REGION": "us-east-1",
@@ -56,10 +57,10 @@ def cluster(object_store: str) -> Iterator[Cluster]:
     group = ec2.create_security_group(GroupName="synth", Description="synth", VpcId=vpc)["GroupId"]
     ecs.create_cluster(clusterName="synth")
     image = ec2.describe_images()["Images"][0]["ImageId"]
-    [machine] = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
-    identity = {"instanceId": machine["InstanceId"], "region": "us-east-1", "accountId": PLACES["AWS_ACCOUNT"]}
-    # moto has no capacity providers that make machines: it wants one to be there, and looks at its memory only
-    ecs.register_container_instance(cluster="synth", instanceIdentityDocument=json.dumps(identity))
+    # moto's capacity providers make no machines: it wants them to be there, and looks at their memory
+    for machine in ec2.run_instances(ImageId=image, MinCount=N_MACHINES, MaxCount=N_MACHINES)["Instances"]:
+        identity = {"instanceId": machine["InstanceId"], "region": "us-east-1", "accountId": PLACES["AWS_ACCOUNT"]}
+        ecs.register_container_instance(cluster="synth", instanceIdentityDocument=json.dumps(identity))
     for name in ("services", "run"):
         ecs.register_task_definition(**task_definition(name))
     inside = {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": "DISABLED"}

@@ -17,7 +17,7 @@ import psutil
 from dagster import DagsterInstance, DagsterRun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 120
+START_SECONDS = 400
 LAUNCH = """mutation ($selector: JobOrPipelineSelector!, $tags: [ExecutionTag!]!) {
   launchRun(executionParams: {selector: $selector, executionMetadata: {tags: $tags}}) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
