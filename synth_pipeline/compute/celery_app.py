@@ -49,7 +49,14 @@ def settings() -> dict[str, Any]:
     A step is taken off the queue only when it has ended (``acks_late``): that of a lost machine comes back. A step
     whose process alone was killed (out of memory, say) fails the run instead, which Dagster retries, but not for ever.
     """
-    transport = {**broker_transport_options, "visibility_timeout": lost_seconds()}
+    transport = {
+        **broker_transport_options,
+        "visibility_timeout": lost_seconds(),
+        # kombu itself looks for what was lost every 100 s only, and lets one that dies while looking bar others for 300
+        "unacked_restore_interval": max(1, lost_seconds() // 4),
+        "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": lost_seconds(),
+    }
     return {
         "task_acks_late": True,
         "task_reject_on_worker_lost": False,

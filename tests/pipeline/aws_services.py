@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.moto_api import state_manager
 
 from tests.workspace.object_store import bucket, object_store
 
@@ -70,9 +71,12 @@ def cluster(object_store: str) -> Iterator[Cluster]:
         launchType="FARGATE",
         networkConfiguration={"awsvpcConfiguration": inside},
     )["tasks"]
+    # otherwise looking at a task a few times is enough for moto to let it end
+    state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1000})
     with _metadata_of(task) as url, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ECS_CONTAINER_METADATA_URI_V4", url)
         yield Cluster("synth", subnet, task["taskArn"])
+    state_manager.unset_transition("ecs::task")
 
 
 @contextmanager

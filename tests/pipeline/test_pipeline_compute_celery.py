@@ -32,12 +32,12 @@ from tests.workspace.object_store import bucket, object_store
 __all__ = ["bucket", "object_store"]  # fixtures
 
 REDIS = shutil.which("redis-server")
-RUN_SECONDS = 400
-LOST_SECONDS = 12
+RUN_SECONDS = 1500  # every step is a new process: seconds each, on a busy machine a minute
+LOST_SECONDS = 30
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(1200),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(REDIS is None, reason="needs Redis (Debian: apt-get install redis-server)"),
 ]
 
@@ -86,6 +86,7 @@ class Fleet:
     home: Path
     environment: dict[str, str]
     workers: dict[str, subprocess.Popen[bytes]]
+    run: subprocess.Popen[bytes] | None = None
 
     def start(self, name: str) -> None:
         app = ["-A", "synth_pipeline.compute.celery_app", "worker", "--concurrency", "1", "-Q", "dagster,gpu"]
@@ -111,7 +112,8 @@ class Fleet:
 
     def hand_out(self, dataset: str) -> subprocess.Popen[bytes]:
         """Start a run."""
-        return self._run("run", "-c", RUN, dataset)
+        self.run = self._run("run", "-c", RUN, dataset)
+        return self.run
 
     def lose(self, name: str) -> None:
         """As a machine is lost: everything of it at once."""
@@ -121,6 +123,9 @@ class Fleet:
         worker.wait(10)
 
     def stop(self) -> None:
+        if self.run is not None:
+            self.run.kill()
+            self.run.wait(10)
         for name in list(self.workers):
             self.lose(name)
 
@@ -214,6 +219,7 @@ def test_a_lost_worker_loses_nothing(fleet, bucket, tmp_path):
         register(instance, "customers")
         run = fleet.hand_out("customers")
         until(lambda: _snapshot(workspace), RUN_SECONDS, fleet.told)
+        _is_kept(fleet.environment["SYNTH_CELERY_BROKER"])
         lost = _training_worker(instance)
         assert lost in fleet.workers
         fleet.lose(lost)
@@ -227,18 +233,13 @@ def test_a_lost_worker_loses_nothing(fleet, bucket, tmp_path):
     assert _bytes(f"{bucket}/customers") == _alone(tmp_path / "alone", 4000, 8)
 
 
-def test_a_worker_that_lives_keeps_its_step_however_long_it_takes(fleet, bucket):
-    """A training longer than the time after which a silent worker counts as lost is not given to the other as well."""
-    _set_up(UPath(bucket), 4000, 12)
-    with DagsterInstance.get() as instance:
-        register(instance, "customers")
-        run = fleet.hand_out("customers")
-        assert run.wait(RUN_SECONDS) == 0, fleet.told()
-        events = [event for event in instance.all_logs(instance.get_runs()[0].run_id) if "train_model" in event.message]
-    [given] = [event for event in events if event.message.startswith("Executing steps")]
-    [ended] = [event for event in events if event.message.startswith("Finished execution of step")]
-    if ended.timestamp - given.timestamp < 2 * LOST_SECONDS:
-        pytest.skip("this machine trains too fast for the question")
+def _is_kept(broker: str) -> None:
+    """The worker tells Redis that it still has the step, so that the other one is not given it as well."""
+    import redis
+
+    with redis.Redis.from_url(broker) as client:
+        [(_, before)] = client.zrange("unacked_index", 0, -1, withscores=True)
+        until(lambda: client.zrange("unacked_index", 0, -1, withscores=True)[0][1] > before, LOST_SECONDS)
 
 
 def _snapshot(workspace: Workspace) -> bool:
