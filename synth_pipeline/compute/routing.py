@@ -24,6 +24,7 @@ from dagster._serdes.config_class import ConfigurableClassData
 from synth_pipeline.compute.classes import CLASS_TAG, CPU, ComputeError, deployment
 
 LAUNCHER_TAG = "synth/launcher"
+_GIVEN_TAG = "synth/given_tags"
 _READ_BY_LAUNCHERS = ("ecs/", "dagster-k8s/")
 _LOCAL = {"module": "synth_pipeline.compute", "class": "LocalRunLauncher", "config": {}}
 
@@ -156,10 +157,11 @@ class RoutingRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
                 f"run {run.run_id} is of the compute class {compute!r}; expected one that the run launcher has a route "
                 f"for: {', '.join(self._routes)}"
             )
-        given = _of_class(compute, steps)
-        added = {CLASS_TAG: compute, **given, **run.tags, LAUNCHER_TAG: self._routes[compute]}
-        self._instance.add_run_tags(run.run_id, {name: added[name] for name in {CLASS_TAG, LAUNCHER_TAG, *given}})
-        return run.with_tags(added)
+        own = _own_tags(run)
+        given = {name: value for name, value in _of_class(compute, steps).items() if name not in own}
+        added = {**given, LAUNCHER_TAG: self._routes[compute], _GIVEN_TAG: ",".join(sorted(given))}
+        self._instance.add_run_tags(run.run_id, added)
+        return run.with_tags({**own, **added})
 
     def _steps(self, run: DagsterRun) -> list[ExecutionStepSnap]:
         """Steps of the run's execution plan that are to run."""
@@ -192,6 +194,12 @@ def _made(name: str, config: Mapping[str, Any]) -> RunLauncher[Any]:
     data = ConfigurableClassData(filled["module"], filled["class"], yaml.safe_dump(filled["config"]))
     launcher: RunLauncher[Any] = data.rehydrate(as_type=RunLauncher)  # type: ignore[type-abstract]
     return launcher
+
+
+def _own_tags(run: DagsterRun) -> dict[str, str]:
+    """Without those that a launch gave it: a retry inherits all tags, but is to be routed by what it runs itself."""
+    given = {*run.tags.get(_GIVEN_TAG, "").split(","), _GIVEN_TAG, LAUNCHER_TAG}
+    return {name: value for name, value in run.tags.items() if name not in given}
 
 
 def _in_plan(key: str) -> str:

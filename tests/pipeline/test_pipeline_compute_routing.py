@@ -98,7 +98,6 @@ def _recorded(instance: DagsterInstance) -> list[dict[str, Any]]:
 def test_a_run_with_training_becomes_a_gpu_task(deployed, cluster):
     deployed.requests.clear()
     run = deployed.launch(*ASSETS)
-    assert run.tags[CLASS_TAG] == "gpu"
     assert run.tags[LAUNCHER_TAG] == "ecs"
     [request] = deployed.requests
     [container] = request["overrides"]["containerOverrides"]
@@ -121,7 +120,6 @@ def test_a_run_with_training_becomes_a_gpu_task(deployed, cluster):
     tags = {tag["key"]: tag["value"] for tag in request["tags"]}
     assert tags["dagster/run_id"] == run.run_id
     assert tags["dagster/partition"] == "customers"
-    assert tags[CLASS_TAG] == "gpu"
     told = sum(len(part) for part in command)
     assert told < 8192, "ECS takes no longer overrides"
 
@@ -130,7 +128,7 @@ def test_the_right_launcher_is_asked_for_health_and_to_stop(deployed):
     run = deployed.launch("model_store")
     deployed.instance.report_dagster_event(_started(run), run.run_id)
     [task] = deployed.child("ecs").ecs.describe_tasks(tasks=[run.tags["ecs/task_arn"]], cluster="synth")["tasks"]
-    assert task["lastStatus"] == "RUNNING"
+    assert task["desiredStatus"] == "RUNNING"
     assert deployed.instance.run_launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING
     with DagsterInstance.from_ref(deployed.instance.get_ref()) as other:  # as a daemon after its restart
         assert other.run_launcher.terminate(run.run_id)
@@ -142,7 +140,6 @@ def test_the_right_launcher_is_asked_for_health_and_to_stop(deployed):
 def test_a_run_without_gpu_ops_is_a_local_process(deployed):
     deployed.requests.clear()
     run = deployed.launch("original_data")
-    assert run.tags[CLASS_TAG] == "cpu"
     assert run.tags[LAUNCHER_TAG] == "local"
     assert deployed.requests == []
     assert not [name for name in run.tags if name.startswith("ecs/")]
@@ -173,9 +170,20 @@ def test_only_the_steps_that_run_count(deployed):
     """A retry from a failed step after training needs no GPU, though the plan has the training in it."""
     launcher, run = deployed.instance.run_launcher, deployed.launch(*ASSETS)
     assert {step.key for step in launcher._steps(run)} >= {"original_data.split_source", "model_store.train_model"}
-    rest = run._replace(step_keys_to_execute=["synthetic_data.measure_quality"], tags={})
+    rest = run._replace(step_keys_to_execute=["synthetic_data.measure_quality"])  # with all tags, as retries have them
     assert [step.key for step in launcher._steps(rest)] == ["synthetic_data.measure_quality"]
-    assert launcher._routed(rest).tags[CLASS_TAG] == "cpu"
+    routed = launcher._routed(rest)
+    assert routed.tags[LAUNCHER_TAG] == "local"
+    assert not [name for name in routed.tags if name in ("ecs/cpu", "ecs/run_task_kwargs")]
+
+
+def test_a_retry_gets_what_the_deployment_says_now(deployed):
+    """More memory in the deployment's file must reach runs that are started again; what a run says itself stays."""
+    launcher, run = deployed.instance.run_launcher, deployed.launch("model_store", **{"ecs/memory": "2048"})
+    old = {**run.tags, "ecs/cpu": "1"}
+    again = launcher._routed(run.with_tags(old))
+    assert again.tags["ecs/cpu"] == "7168"
+    assert again.tags["ecs/memory"] == "2048"
 
 
 def test_a_run_of_a_launcher_that_is_gone_says_so(deployed):
