@@ -7,7 +7,7 @@ PORT   ?= 3000
 
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := pipeline,aws,language,qa,dev
+EXTRAS := pipeline,aws,celery,k8s,language,qa,dev
 TORCH  := $(shell sed -n 's/^\(torch==[^ ;]*\).*/\1/p' requirements.lock)
 
 # What an activated environment leaves behind must not steer the installation into it.

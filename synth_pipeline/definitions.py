@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from dagster import (
-    Definitions,
-    in_process_executor,
-    load_asset_checks_from_package_module,
-    load_assets_from_package_module,
-)
+from dagster import Definitions, load_asset_checks_from_package_module, load_assets_from_package_module
 
 from synth_pipeline import assets, checks
 from synth_pipeline.automation.conditions import condition_sensors, with_conditions
@@ -16,6 +11,7 @@ from synth_pipeline.automation.failures import failures
 from synth_pipeline.automation.retraining import retraining
 from synth_pipeline.automation.schedules import schedules
 from synth_pipeline.automation.sensors import arrivals
+from synth_pipeline.compute import executor, handover
 from synth_pipeline.jobs import REQUESTABLE
 from synth_pipeline.resources import Listener, Notifier, Storage
 
@@ -27,9 +23,14 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
         asset_checks=load_asset_checks_from_package_module(checks),
         jobs=REQUESTABLE,
         sensors=[arrivals, schedules, retraining, failures, *condition_sensors()],
-        resources={"storage": Storage(), "listener": Listener(), "notifier": Notifier(), **resource_overrides},
-        # One process per run: five processes that each import torch would take longer than a small dataset.
-        executor=in_process_executor,
+        resources={
+            "storage": Storage(),
+            "listener": Listener(),
+            "notifier": Notifier(),
+            "io_manager": handover(),
+            **resource_overrides,
+        },
+        executor=executor(),
     )
 
 

@@ -40,7 +40,7 @@ def test_core_is_light():
     [
         ("import synth_engine.cli", ["torch", "pandas"]),
         ("from synth_engine import *", ["torch"]),
-        ("import synth_pipeline.definitions", ["torch", "transformers"]),
+        ("import synth_pipeline.definitions", ["torch", "transformers", "celery", "dagster_k8s"]),
     ],
 )
 def test_what_takes_seconds_to_import_is_imported_where_it_is_used(code, not_needed):

@@ -6,6 +6,8 @@ from dagster import AssetIn, DynamicOut, In, Nothing, Out, RetryPolicy
 
 from synth_engine import __version__
 from synth_engine.workspace import Artefact
+from synth_pipeline import compute
+from synth_pipeline.compute import compute_tags, pool
 from synth_pipeline.fan_out import PLAN, WORK
 from synth_pipeline.partitions import datasets
 from synth_pipeline.stages import RESOURCES, Stage
@@ -21,8 +23,13 @@ ASSET: dict[str, Any] = {
 }
 """Arguments of every asset."""
 
-CPU: dict[str, Any] = {"tags": {"synth/compute": "cpu"}, "required_resource_keys": RESOURCES}
-GPU: dict[str, Any] = {"tags": {"synth/compute": "gpu"}, "required_resource_keys": RESOURCES}
+
+def _on(compute_class: str) -> dict[str, Any]:
+    tags, in_pool = compute_tags(compute_class), pool(compute_class)
+    return {"tags": tags, "pool": in_pool, "required_resource_keys": RESOURCES}
+
+
+CPU, GPU = _on(compute.CPU), _on(compute.GPU)
 """Arguments of every op: where it runs."""
 
 PLANS: dict[str, Any] = {"out": {PLAN: Out(dict), WORK: DynamicOut(dict)}}

@@ -19,7 +19,8 @@ from dagster import (
     map_asset_specs,
 )
 
-from synth_pipeline.automation.sensors import separate_runs
+from synth_pipeline.automation.sensors import REASON_TAG, separate_runs
+from synth_pipeline.compute import CLASS_TAG
 
 _NEWS = AutomationCondition.any_deps_match(
     AutomationCondition.data_version_changed() | AutomationCondition.will_be_requested()
@@ -71,7 +72,7 @@ def condition_sensors() -> list[AutomationConditionSensorDefinition]:
         AutomationConditionSensorDefinition(
             f"changed_inputs_{compute}",
             target=list(names),
-            run_tags={"synth/compute": compute, "synth/reason": "the data version of an input changed"},
+            run_tags={CLASS_TAG: compute, REASON_TAG: "the data version of an input changed"},
             default_status=status,
             description=f"Requests runs of {', '.join(names)} when what they are made from has changed.",
         )

@@ -25,6 +25,7 @@ from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.automation.drift import Measured, Verdict, judge, strategy_for, why_no_budget
 from synth_pipeline.automation.stability import Counts, Stability, stability
 from synth_pipeline.catalog import DatasetConfig, DriftConfig
+from synth_pipeline.compute import CPU, compute_tags
 from synth_pipeline.parents import source_table
 from synth_pipeline.partitions import datasets
 from synth_pipeline.resources import Storage
@@ -38,7 +39,7 @@ OUTCOME, REASON, STRATEGY = "outcome", "reason", "model_state_strategy"
     owners=["team:synthetic-data"],
     kinds={"python"},
     tags={"contents": "sensitive"},
-    op_tags={"synth/compute": "cpu"},
+    op_tags=compute_tags(CPU),
 )
 def drift_report(context: OpExecutionContext, storage: Storage) -> MaterializeResult[Any]:
     """How far a changed source is from what the model was trained with. For operators: it counts real rows exactly."""
