@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
 
 Counts = npt.NDArray[np.int64]
 MOST_GROUPS = 20
@@ -70,6 +69,8 @@ def stability(old: Counts, new: Counts, ranks: Sequence[float] | None, n: tuple[
         n: Numbers of independent records behind the two histograms.
         n_columns: How many columns are compared altogether.
     """
+    from scipy.stats import chi2  # it takes a second
+
     group = groups(old, ranks)
     size = int(group.max(initial=-1)) + 1
     binned = [np.bincount(group, weights=counts, minlength=size).astype(np.int64) for counts in (old, new)]

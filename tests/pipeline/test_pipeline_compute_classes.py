@@ -2,9 +2,10 @@
 
 import json
 import sys
+from typing import Any
 
 import pytest
-from dagster import OpDefinition
+from dagster import DagsterInstance, OpDefinition, job, op
 
 from synth_pipeline.compute import ComputeError, compute_tags, executor, handover, pool
 from synth_pipeline.compute.routing import _in_plan
@@ -127,11 +128,32 @@ def test_secrets_of_the_broker_are_not_in_the_configuration(monkeypatch):
     assert "hush" not in shown
 
 
-def test_steps_leave_values_where_all_machines_find_them(monkeypatch):
-    monkeypatch.setenv("SYNTH_STORAGE", "s3://bucket/workspaces/")
-    assert handover().base_dir == "s3://bucket/workspaces/.steps"
-    monkeypatch.delenv("SYNTH_STORAGE")
-    assert handover().base_dir is None
+@pytest.mark.parametrize("has_storage", [True, False])
+def test_steps_leave_values_where_all_machines_find_them(monkeypatch, tmp_path, has_storage):
+    """As JSON, which runs nothing when it is read."""
+    monkeypatch.delenv("SYNTH_STORAGE", raising=False)
+    if has_storage:
+        monkeypatch.setenv("SYNTH_STORAGE", str(tmp_path / "storage"))
+    (tmp_path / "home").mkdir()
+    with DagsterInstance.ephemeral(tempdir=str(tmp_path / "home")) as instance:
+        leave = {"rows": 3, "parts": ["a", "ß"], "seconds": 0.5}
+
+        @op
+        def first() -> dict[str, Any]:
+            return leave
+
+        @op
+        def second(given: dict[str, Any]) -> None:
+            assert given == leave
+
+        @job(resource_defs={"io_manager": handover()})
+        def both() -> None:
+            second(first())
+
+        assert both.execute_in_process(instance=instance).success
+    [left] = [path for path in tmp_path.rglob("result*") if path.is_file()]
+    assert json.loads(left.read_text()) == leave
+    assert left.is_relative_to(tmp_path / "storage" / ".steps") == has_storage
 
 
 @pytest.mark.parametrize(
