@@ -190,7 +190,7 @@ def _training_worker(instance: DagsterInstance) -> str | None:
     """Name of the worker that was given the training last."""
     for run in instance.get_runs():
         for event in reversed(instance.all_logs(run.run_id)):
-            if event.message.startswith("Executing steps model_store.train_model in celery worker"):
+            if "Executing steps model_store.train_model in celery worker" in event.message:
                 metadata = event.get_dagster_event().event_specific_data.metadata
                 return str(metadata["Celery worker"].value).split("@")[0]
     return None
