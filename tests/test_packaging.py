@@ -89,7 +89,7 @@ def test_extras_of_others_exist(requirement):
 @pytest.mark.parametrize("file", ["Makefile", "README.md"])
 def test_own_extras_exist(file):
     text = (ROOT / file).read_text(encoding="utf-8")
-    named = re.findall(r"(?:\.|synth-engine)\[([a-z,]+)\]|^EXTRAS := ([a-z,]+)", text, re.MULTILINE)
+    named = re.findall(r"(?:\.|synth-engine)\[([a-z0-9,]+)\]|^EXTRAS := ([a-z0-9,]+)", text, re.MULTILINE)
     assert {extra for groups in named for extra in "".join(groups).split(",")} <= set(EXTRAS)
 
 

@@ -41,7 +41,8 @@ def train(  # noqa: PLR0913
     """Train a model on the encoded data of a workspace, until the validation loss stops improving or a limit is met.
 
     Makes ``ModelStore/model-data``: the best model so far, and a snapshot to resume from. A model that was there stays
-    until the first snapshot of its successor is complete. SIGTERM saves one and ends the process.
+    until the first snapshot of its successor is complete. SIGTERM and SIGINT save one before they do what they do
+    otherwise; a second SIGINT (Ctrl-C) does not wait for that.
 
     Without rows, or without a column but a key, there is nothing to learn: the model is made all the same, and
     `generate` returns rows of the right schema.

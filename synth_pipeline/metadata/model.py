@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synth_pipeline.charts import loss_curve, private_curve
 from synth_pipeline.metadata.common import Metadata, markdown_picture, without_none
 
 
@@ -41,6 +40,8 @@ def _training(history: Sequence[Mapping[str, Any]]) -> Metadata:
 
 def _curves(history: Sequence[Mapping[str, Any]], best: int) -> Metadata:
     """The course of the training as a picture. With differential privacy losses are not told, but what was spent is."""
+    from synth_pipeline.charts import loss_curve, private_curve  # drawing takes a second to import
+
     epochs, rates = _series(history, "epoch"), _series(history, "learn_rate")
     if any(row.get("trn_loss") is not None for row in history):
         training, validation = (_series(history, name) for name in ("trn_loss", "val_loss"))

@@ -7,7 +7,6 @@ from dagster import MetadataValue
 from upath import UPath
 
 from synth_engine.privacy import MINIMUM_ENTITIES
-from synth_pipeline.charts import distribution_grid
 from synth_pipeline.distributions import Distribution
 from synth_pipeline.fidelity import Fidelity
 from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, markdown_table, table_schema, without_none
@@ -57,6 +56,8 @@ def distributions(found: Sequence[Distribution], private: bool) -> Metadata:
     """Pictures of columns, synthetic beside real, and what of the real side is not told."""
     if not found:
         return {}
+    from synth_pipeline.charts import distribution_grid  # drawing takes a second to import
+
     note = (
         "Synthetic rows only: the real ones are protected by differential privacy, and their exact distributions would "
         "be told outside of its budget."

@@ -200,31 +200,28 @@ class _Interrupting(Listener):
         return interrupt
 
 
-def test_a_cancelled_run_stops_in_training_and_the_next_one_goes_on(finished):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["cancelled", "machine goes away"])
+def test_a_run_that_has_to_stop_in_training_saves_it_and_the_next_one_goes_on(finished, number):
+    """The browser cancels by SIGINT, a cluster by SIGTERM."""
     finished.configure(train={"model": "MOSTLY_AI/Small", "max_epochs": 3})
-    result = finished.run(listener=_Interrupting(finished.instance))
+    result = finished.run(listener=_Interrupting(finished.instance, number))
     assert [event.step_key for event in result.get_step_failure_events()] == ["model_store.train_model"]
     assert [run.status for run in finished.instance.get_runs()] == [DagsterRunStatus.CANCELED]
-    assert finished.run().success
-    assert finished.rebuilt() == ["model_store", "synthetic_data"]
-
-
-def test_a_run_whose_machine_goes_away_is_resumed_where_it_was(finished):
-    """By SIGTERM, as a cluster does it: training saves a snapshot first, and the next run goes on from there."""
-    finished.configure(train={"model": "MOSTLY_AI/Small", "max_epochs": 3})
-    result = finished.run(listener=_Interrupting(finished.instance, signal.SIGTERM))
-    assert not result.success
     unfinished = finished.workspace.manifest(Artefact.MODEL_DATA)
     assert not unfinished.facts["finished"]
     assert unfinished.facts["steps"] > 0
     first = finished.workspace.read(Artefact.MODEL_DATA).bytes("progress-messages.csv")
     assert finished.run().success
+    assert finished.rebuilt() == ["model_store", "synthetic_data"]
+    assert finished.shown("model_store")["decision"] == "made, because its making was interrupted"
     model = finished.workspace.read(Artefact.MODEL_DATA)
     assert model.manifest.facts["finished"]
     assert model.bytes("progress-messages.csv").startswith(first)  # times included: nothing was trained twice
     assert len(model.bytes("progress-messages.csv").splitlines()) == 4
+    weights = model.bytes("model-weights.pt")
+    finished.workspace.remove(Artefact.MODEL_DATA)
     assert finished.run().success
-    assert finished.rebuilt() == []
+    assert finished.workspace.read(Artefact.MODEL_DATA).bytes("model-weights.pt") == weights  # as if nothing had been
 
 
 def test_tables_of_a_folder_and_csv_are_sources_too(pipeline):

@@ -12,6 +12,7 @@ from synth_engine.encodings import fitter
 from synth_engine.privacy import ValueProtection
 from synth_pipeline import metadata
 from synth_pipeline.charts import loss_curve
+from synth_pipeline.fidelity import Fidelity
 
 SCHEMA = "dagster/column_schema"
 HISTORY = [
@@ -142,7 +143,7 @@ def test_cells_cannot_break_the_table():
 
 
 def test_quality_puts_the_worst_column_first():
-    figures = metadata.Fidelity(
+    figures = Fidelity(
         univariate={"synthetic": 0.9, "ceiling": 0.95},
         bivariate=None,
         columns={"good": {"synthetic": 0.9, "ceiling": 0.9}, "bad": {"synthetic": 0.5, "ceiling": 0.9}},

@@ -1,5 +1,6 @@
 """RESUME: a training that was killed goes on where it was, and ends with the bits of one that was left alone."""
 
+import os
 import random
 import shutil
 import signal
@@ -106,12 +107,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_weights(fresh: str, whol
     assert outcome(fresh)["steps"] == outcome(whole)["steps"]
 
 
-def test_asked_to_end_it_saves_and_ends_by_the_signal(fresh: str, whole: str):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 1)])
+def test_asked_to_end_it_saves_and_ends_by_the_signal(fresh: str, whole: str, number: signal.Signals, code: int):
+    """Python makes a `KeyboardInterrupt` of SIGINT, which ends a process of multiprocessing with 1."""
     process = trainers.started(fresh, **SETTINGS)
     trainers.wait_for_steps(fresh, 5, process)
-    process.terminate()
+    os.kill(process.pid, number)
     process.join(60)
-    assert process.exitcode == -signal.SIGTERM
+    assert process.exitcode == code
     assert 5 <= trainers.steps_saved(fresh) < 150
     with pytest.warns(UserWarning, match="interrupted.*RESUME"):
         generate(workspace_dir=fresh, sample_size=3)  # with the best model so far

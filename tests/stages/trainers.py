@@ -41,6 +41,8 @@ def wait_for_steps(root: str, n_steps: int, process: BaseProcess) -> None:
 
 def _train(root: str, arguments: dict[str, Any]) -> None:
     torch.set_num_threads(1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the server inherited that it is forked from
+    # whatever the server inherited that it is forked from
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     model_saver.FIRST_INTERVAL, model_saver.IN_EPOCH_INTERVAL, model_saver.MAX_SHARE_OF_TIME = 0.0, 0.0, 1e9
     train(workspace_dir=root, **arguments)
