@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from synth_pipeline import demo
-from synth_pipeline.sources import dataset_name
+from synth_pipeline.catalog import dataset_name
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
