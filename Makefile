@@ -31,6 +31,7 @@ demo: $(STAMP) ## Make a synthetic twin of a demo table, or of yours: DATA=table
 ui: $(STAMP) ## Open the pipeline in the browser at http://127.0.0.1:3000 [PORT=3000]
 	@mkdir -p dagster_home
 	@echo "Starting; when ready: http://127.0.0.1:$(PORT) (Ctrl-C stops it)"
+	@echo "Tables dropped into $${SYNTH_INBOX:-dagster_home/storage/synth/inbox} become datasets and are made by themselves"
 	@DAGSTER_HOME="$(CURDIR)/dagster_home" $(BIN)/python -W 'ignore:Function `dev_command` is superseded' \
 		-m dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 

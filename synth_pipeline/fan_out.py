@@ -114,7 +114,7 @@ def divided(items: Sequence[Item], weight: Callable[[Item], float], per_op: floa
     """The items, in their order, in chunks of about the same weight: one for each op.
 
     >>> divided([1, 2, 3, 4, 5], lambda item: 1, per_op=2)
-    [[1, 2], [3, 4], [5]]
+    [[1, 2], [3], [4, 5]]
     """
     if not items:
         return []
