@@ -50,8 +50,8 @@ def look(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-quic"])
 
-        def opened(path: str) -> playwright.Page:
-            page = browser.new_page(viewport={"width": 1500, "height": 1300})
+        def opened(path: str, height: int = 1300) -> playwright.Page:
+            page = browser.new_page(viewport={"width": 1500, "height": height})
             page.set_default_timeout(PATIENCE)
             page.goto(server.url + path)
             return page
@@ -64,6 +64,11 @@ def look(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
         yield opened
         browser.close()
     print(f"\npictures: {folder}")
+
+
+def shown(page: "playwright.Page", text: str) -> None:
+    """Wait until the page shows a text; it has some that it only measures."""
+    page.get_by_text(text).filter(visible=True).first.wait_for()
 
 
 def launch_by_clicks(page: "playwright.Page", dataset: str) -> None:
@@ -89,13 +94,13 @@ def run(server: Server, look: Callable) -> str:
 def test_a_materialisation_launched_by_clicks_and_the_graph(server, run, look):
     page = look("/asset-groups")
     for asset in ASSETS:
-        page.get_by_text(asset).first.wait_for()
+        shown(page, asset)
     look.shot(page, "graph")
     page.close()
 
 
 @pytest.mark.parametrize(
-    ("asset", "shown"),
+    ("asset", "texts"),
     [
         ("original_data", ["training_rows", "160", "letters.csv"]),
         ("column_stats", ["NUMERIC_BINNED", "minimum_entities_per_value", "value_protection"]),
@@ -104,17 +109,18 @@ def test_a_materialisation_launched_by_clicks_and_the_graph(server, run, look):
         ("synthetic_data", ["univariate_accuracy", "accuracy_by_column", "sample", "letter"]),
     ],
 )
-def test_the_page_of_an_asset(server, run, look, asset, shown):
-    page = look(f"/assets/{asset}?view=partitions&partition=letters")
-    for text in shown:
-        page.get_by_text(text).first.wait_for()
+def test_the_page_of_an_asset(server, run, look, asset, texts):
+    page = look(f"/assets/{asset}?view=partitions&partition=letters", height=2600)
+    for text in texts:
+        shown(page, text)
     look.shot(page, asset)
     page.close()
 
 
 def test_the_page_of_the_run(server, run, look):
     page = look(f"/runs/{run}")
-    page.get_by_text("letters: train runs, because it was not there").first.wait_for()
+    shown(page, "RUN_SUCCESS")
+    shown(page, "original_data.split_source")
     look.shot(page, "run")
     page.close()
 
@@ -131,7 +137,7 @@ def test_a_dropped_table_becomes_a_twin_without_a_touch(server, look):
     assert list(synthetic.columns) == ["age", "city"]
     assert len(synthetic) == 300
     page = look("/automation")
-    page.get_by_text("arrivals").first.wait_for()
+    shown(page, "arrivals")
     look.shot(page, "automation")
     page.close()
     time.sleep(15)  # some more ticks
