@@ -170,7 +170,12 @@ def test_broken_constraints_are_counted_in_all_rows():
     assert [each.broken.synthetic for each in found.constraints] == [1, 1]
     assert [each.broken.training for each in found.constraints] == [0, 0]
     low, high = found.constraints[0].interval
-    assert low < found.constraints[0].share == pytest.approx(1 / 3) < high
+    assert found.constraints[0].share == pytest.approx(1 / 3)
+    assert low < 1 / 3 < high
+    nulls = pa.table({"a": pa.nulls(3), "b": [2, 3, 4]})  # a comparison with null is not broken
+    assert [
+        each.broken.synthetic for each in measure_fidelity(real, real, nulls, constraints=constraints).constraints
+    ] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from synth_engine.constraints import violations
-from synth_engine.domain import Constraint, InequalityConstraint, InputError
+from synth_engine.domain import Constraint, InequalityConstraint, InputError, RangeConstraint
 from synth_engine.evaluation.columns import values_of
 from synth_engine.evaluation.fidelity.results import ConstraintFidelity, Interval, Rows
 from synth_engine.evaluation.fidelity.samples import SYNTHETIC
@@ -31,7 +31,8 @@ def _of_one(tables: Mapping[str, pa.Table], constraint: Constraint, place: int) 
         try:
             broken[called] = violations(table, [constraint])[0]
         except InputError as error:
-            raise InputError(f"constraints[{place}], {called}: {error}") from None
+            about = ", ".join(map(repr, constraint.columns))
+            raise InputError(f"constraints[{place}], {called}, {about}: {error}") from None
     n = tables[SYNTHETIC].num_rows
     return ConstraintFidelity(
         type=constraint.type,
@@ -50,7 +51,15 @@ def _check(table: pa.Table, constraint: Constraint, where: str) -> None:
     if "nested values" in kinds:
         name = constraint.columns[kinds.index("nested values")]
         raise InputError(f"{where}: expected single values, {name!r} has nested ones; leave the constraint out")
+    # a message of Arrow's own would quote the value that is no number
+    if isinstance(constraint, RangeConstraint) and kinds[0] not in ("numbers", "dates", "nulls"):
+        raise InputError(
+            f"{where}: expected a column of numbers or dates, {constraint.column!r} holds {kinds[0]}; "
+            "leave the constraint out, or name another column"
+        )
     if isinstance(constraint, InequalityConstraint):
+        if "nulls" in kinds:
+            return
         with_order = ("numbers", "dates", "times of day", "durations")
         if kinds[0] != kinds[1] or kinds[0] not in with_order:
             raise InputError(
