@@ -6,7 +6,7 @@ distribution differ too.
 Belongs here: which figures are shown, and the shape in which records keep them. Does not belong here: counting.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -81,7 +81,7 @@ def measure_fidelity(
     )
 
 
-def _accuracy(coded: CodedColumns, choices: list[tuple[int, ...]]) -> Accuracy:
+def _accuracy(coded: CodedColumns, choices: Sequence[Sequence[int]]) -> Accuracy:
     """Mean over choices of columns."""
     return Accuracy(
         synthetic=1 - float(distances(coded, "synthetic", "validation", choices).mean()),

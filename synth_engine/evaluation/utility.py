@@ -160,7 +160,7 @@ def _target(tables: Comparable, name: str) -> _Target | str:
         return "there is no other column to predict it from"
     columns = {called: table.columns[name] for called, table in tables.tables.items()}
     if tables.values[name] in ("numbers", "dates", "times of day", "durations"):
-        target = _of_numbers({called: numbers_of(column) for called, column in columns.items()})
+        target: _Target | str = _of_numbers({called: numbers_of(column) for called, column in columns.items()})
     else:
         target = _of_classes({called: entries_of(column) for called, column in columns.items()})
     if isinstance(target, str):
