@@ -28,6 +28,8 @@ MAX_CLASSES = 20
 # Rarer classes are left out: a learner that has seen ten rows of one has learned nothing of it.
 MIN_ROWS_OF_CLASS = 10
 
+MAX_NUMBER = 1e100
+
 Labels = npt.NDArray[np.int64]
 Metric = Literal["AUC", "accuracy", "R2"]
 Interval = tuple[float, float]
@@ -176,7 +178,8 @@ def _target(tables: Comparable, name: str) -> _Target | str:
 
 def _of_numbers(numbers: dict[str, Floats]) -> _Target:
     """Numbers, or two classes where the training rows have no more different ones."""
-    numbers = {called: np.where(np.isfinite(found), found, np.nan) for called, found in numbers.items()}
+    # squares of larger numbers would be infinite
+    numbers = {called: np.where(np.abs(found) < MAX_NUMBER, found, np.nan) for called, found in numbers.items()}
     different = np.unique(numbers["training"][~np.isnan(numbers["training"])])
     if len(different) != 2:
         return _Target("R2", numbers)

@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 
 from synth_engine.domain import InputError
+from synth_engine.evaluation.discriminator import measure_discriminator
 from synth_engine.evaluation.fidelity import measure_fidelity
+from synth_engine.evaluation.utility import measure_utility
 
 ROWS = pa.table({"a": [1, 2, 3, 4], "b": ["x", "y", None, "x"]})
 
@@ -18,8 +20,27 @@ def test_without_rows_nothing_is_compared_and_that_is_said(empty):
     tables[empty] = ROWS.slice(0, 0)
     found = measure_fidelity(*tables)
     assert found.accuracy is None
-    assert "nothing is compared: no row in " in found.notes[0]
+    name = ("training", "holdout", "synthetic")[empty]
+    assert found.notes == [f"nothing is compared: no row in {name} that could be"]
     assert measure_fidelity(*tables, context_key="b").sequences is None
+
+
+def test_subjects_of_one_event_have_no_coherence():
+    found = measure_fidelity(*[pa.table({"who": [1, 2, 3], "x": list("aba")})] * 3, context_key="who")
+    assert found.sequences.lengths.synthetic == 1
+    assert found.sequences.coherence is None
+    assert found.accuracy == found.univariate
+    nobody = measure_fidelity(*[pa.table({"who": pa.nulls(3), "x": list("aba")})] * 3, context_key="who")
+    assert nobody.accuracy is None
+
+
+def test_huge_numbers():
+    rows = pa.table({"x": [1.7e308, -1.7e308, 5e-324, float("inf")] * 20, "y": [2**63 - 1, -(2**63), 0, 1] * 20})
+    assert measure_fidelity(rows, rows, rows).accuracy.synthetic == pytest.approx(1)
+    assert measure_discriminator(rows, rows, rows).not_measured is None
+    found = measure_utility(rows, rows, rows)
+    assert list(found.targets) == ["y"]
+    assert "at least 50 rows" in found.not_measured["x"]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])

@@ -73,9 +73,10 @@ def measure_fidelity(
     limit = default_rows(len(tables.values)) if max_rows is None else max_rows
     n_rows = {name: table.num_rows for name, table in given.items()}
     chosen = choose_rows(n_rows, limit, seed) if owners is None else choose_subjects(owners, limit, seed)
-    notes = _why_not(tables, chosen) + _left_out_rows(owners, context_key)
+    why_not = _why_not(tables, n_rows if owners is None else {name: len(each.lengths) for name, each in owners.items()})
+    notes = why_not + _left_out_rows(owners, context_key)
     figures: dict[str, Any] = dict(_NOTHING)
-    if not _why_not(tables, chosen):
+    if not why_not:
         events = None if owners is None else {name: _events(owners[name], chosen[name], name, seed) for name in NAMES}
         figures |= _figures(tables.taking(chosen), events, seed)
         notes += _bounds(figures, n_rows, chosen)
@@ -108,9 +109,14 @@ def _owners(table: pa.Table, context_key: str, called: str) -> Owners:
     return Owners.of(plain_column(table[context_key]))
 
 
-def _why_not(tables: Comparable, chosen: Mapping[str, Places]) -> list[str]:
-    """Why nothing can be compared; empty where something can."""
-    why = [f"nothing is compared: no row in {name} that could be" for name in NAMES if not len(chosen[name])]
+def _why_not(tables: Comparable, n: Mapping[str, int]) -> list[str]:
+    """Why nothing can be compared; empty where something can.
+
+    Args:
+        tables: Their columns.
+        n: Rows, or subjects, of each table.
+    """
+    why = [f"nothing is compared: no row in {name} that could be" for name in NAMES if not n[name]]
     return why if tables.values else [*why, "nothing is compared: no column but keys and those left out"]
 
 
