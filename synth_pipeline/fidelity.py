@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from synth_engine.evaluation.columns import CodedColumns, Kind, code_columns, comparable
+from synth_engine.evaluation.classes import CodedColumns, Kind, code_columns
+from synth_engine.evaluation.columns import comparable
 from synth_engine.evaluation.fidelity import distances
 
 # More rows than this do not change the figures, more columns than this make too many pairs.

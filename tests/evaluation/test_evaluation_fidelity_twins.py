@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from synth_engine.evaluation.columns import code_columns, comparable
+from synth_engine.evaluation.classes import code_columns
+from synth_engine.evaluation.columns import comparable
 from synth_engine.evaluation.fidelity import measure_fidelity
 from synth_engine.evaluation.fidelity.counts import cramers_v
 from synth_engine.evaluation.fidelity.joints import choose

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from synth_engine.domain.randomness import generator
-from synth_engine.evaluation.columns import CodedColumns, Codes, Floats
+from synth_engine.evaluation.classes import CodedColumns, Codes
+from synth_engine.evaluation.columns import Floats
 from synth_engine.evaluation.fidelity.results import Interval, Score
 
 Counts = npt.NDArray[np.int64]

@@ -11,7 +11,8 @@ from math import comb
 import numpy as np
 
 from synth_engine.domain.randomness import generator
-from synth_engine.evaluation.columns import CodedColumns, Floats
+from synth_engine.evaluation.classes import CodedColumns
+from synth_engine.evaluation.columns import Floats
 from synth_engine.evaluation.fidelity.counts import N_GROUPS, GroupedRows, accuracy, cramers_v, score, shares
 from synth_engine.evaluation.fidelity.results import Difference, PairFidelity, Score
 from synth_engine.evaluation.fidelity.samples import HOLDOUT, NAMES, SYNTHETIC, TRAINING

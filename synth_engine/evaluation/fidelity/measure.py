@@ -15,16 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from synth_engine.domain import Constraint, InputError
-from synth_engine.evaluation.columns import (
-    CodedColumns,
-    Comparable,
-    Kind,
-    Places,
-    code_columns,
-    comparable,
-    plain_column,
-    values_of,
-)
+from synth_engine.evaluation.classes import CodedColumns, Kind, code_columns
+from synth_engine.evaluation.columns import Comparable, Places, comparable, plain_column, values_of
 from synth_engine.evaluation.fidelity.counts import GroupedRows, random_groups, score
 from synth_engine.evaluation.fidelity.joints import MAX_PAIRS, MAX_TRIPLES, Accuracies, Joints, choose
 from synth_engine.evaluation.fidelity.missing import missing_values, nulls_of

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from synth_engine.encodings.patterns import patterns
-from synth_engine.evaluation.columns import CodedColumns
+from synth_engine.evaluation.classes import CodedColumns
 from synth_engine.evaluation.fidelity.counts import Counts, GroupedRows, accuracy, score, shares, without_each
 from synth_engine.evaluation.fidelity.results import MissingValues
 from synth_engine.evaluation.fidelity.samples import HOLDOUT, NAMES, SYNTHETIC, TRAINING

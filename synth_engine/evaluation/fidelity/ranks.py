@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from synth_engine.evaluation.columns import Comparable, Floats, Kind, numbers_of
+from synth_engine.evaluation.classes import Kind
+from synth_engine.evaluation.columns import Comparable, Floats, numbers_of
 from synth_engine.evaluation.fidelity.joints import Columns, difference
 from synth_engine.evaluation.fidelity.results import Difference
 from synth_engine.evaluation.fidelity.samples import HOLDOUT, SYNTHETIC, TRAINING

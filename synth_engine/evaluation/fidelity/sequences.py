@@ -10,16 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from synth_engine.evaluation.columns import (
-    CodedColumns,
-    Comparable,
-    Floats,
-    Places,
-    Ranges,
-    entries_of,
-    numbers_of,
-    values_of,
-)
+from synth_engine.evaluation.classes import CodedColumns, Ranges
+from synth_engine.evaluation.columns import Comparable, Floats, Places, entries_of, numbers_of, values_of
 from synth_engine.evaluation.fidelity.counts import N_GROUPS, GroupedRows, Groups, accuracy, score, shares, without_each
 from synth_engine.evaluation.fidelity.results import ColumnOfSequence, Rows, Score, SequenceFidelity, Shares
 from synth_engine.evaluation.fidelity.samples import HOLDOUT, NAMES, SYNTHETIC, TRAINING
