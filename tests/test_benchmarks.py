@@ -27,6 +27,7 @@ def test_every_module_can_be_imported():
     [
         "encodings",
         "estimators",
+        "evaluation",
         "generation",
         "gpu",
         "likelihood",

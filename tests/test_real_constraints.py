@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from synth_engine.constraints import violations
 from synth_engine.io import read_table
-from synth_engine.stages.generating.constraint_check import violations
 from tests.stages.constrained import between, inequality, said, together
 from tests.stages.helpers import fit
 from tests.stages.test_stages_generate import make

@@ -10,7 +10,7 @@ import pyarrow as pa
 from synth_engine.domain import InputError, ModelEncodingType, ModelType, SplitConfig
 from synth_engine.encodings import detect, fitter
 from synth_engine.encodings.language import detect_language
-from synth_engine.stages.list_arrays import is_list
+from synth_engine.encodings.list_arrays import is_list
 from synth_engine.stages.lists import fitter_of
 
 _LANGUAGE, _TABULAR = "LANGUAGE_", "TABULAR_"

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from synth_engine.encodings.base import Codes
-from synth_engine.stages.list_arrays import Integers, elements_of, offsets_of
+from synth_engine.encodings.list_arrays import Integers, elements_of, offsets_of
 
 SmallCodes = npt.NDArray[np.unsignedinteger]
 

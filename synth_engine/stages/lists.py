@@ -18,13 +18,13 @@ from synth_engine.encodings import AnyEncoding, Encoding, Entities, ValueCounts,
 from synth_engine.encodings.base import Codes
 from synth_engine.encodings.fitting import FitterOf
 from synth_engine.encodings.language import language_fitter
+from synth_engine.encodings.list_arrays import elements_of, is_list, lengths_of, offsets_of
 from synth_engine.encodings.meanings import Meanings
 from synth_engine.encodings.registry import Fitter
 from synth_engine.parallel import map_in_threads
 from synth_engine.privacy import Budget, ValueProtection
 from synth_engine.stages.encoded_columns import ListCodes, list_of_structs, small_codes, sub_column
 from synth_engine.stages.lengths import SequenceLengths
-from synth_engine.stages.list_arrays import elements_of, is_list, lengths_of, offsets_of
 
 # Sub-columns of a list column beside those of its elements. No encoding has parts of such names.
 LENGTH_PART, LIST_PART = "length", "list"

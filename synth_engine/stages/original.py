@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from synth_engine.domain import ModelEncodingType, ModelType
 from synth_engine.encodings.fitting import FitterOf
-from synth_engine.stages.list_arrays import is_list
+from synth_engine.encodings.list_arrays import is_list
 from synth_engine.stages.lists import fitter_of
 from synth_engine.stages.relations import Subjects
 from synth_engine.stages.statistics import Keys

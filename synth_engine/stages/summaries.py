@@ -15,9 +15,9 @@ from synth_engine.domain import InputError
 from synth_engine.domain.randomness import generator
 from synth_engine.encodings import Entities, ValueCounts
 from synth_engine.encodings.fitting import FitterOf
+from synth_engine.encodings.list_arrays import is_list, lengths_of
 from synth_engine.parallel import map_in_threads
 from synth_engine.stages.lengths import SequenceLengths
-from synth_engine.stages.list_arrays import is_list, lengths_of
 from synth_engine.stages.original import OriginalTable
 from synth_engine.stages.relations import Subjects
 

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synth_engine.domain import InputError
-from synth_engine.stages.layouts import plain_table, plain_type
-from synth_engine.stages.list_arrays import elements_of, is_list
+from synth_engine.encodings.layouts import plain_type
+from synth_engine.encodings.list_arrays import elements_of, is_list
+from synth_engine.stages.layouts import plain_table
 from synth_engine.stages.table_schema import as_dictionary, as_type, shareable
 
 TableLike: TypeAlias = pd.DataFrame | pa.Table

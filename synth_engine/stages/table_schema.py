@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from synth_engine.stages.list_arrays import elements_of, is_list, with_elements
+from synth_engine.encodings.list_arrays import elements_of, is_list, with_elements
 
 _PANDAS = b"pandas"
 # What pandas says of a column beyond its type, and may be kept: nothing that counts or names values.

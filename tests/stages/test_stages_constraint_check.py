@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_engine.constraints import broken, violations
 from synth_engine.encodings.axes import is_date, unit_of
 from synth_engine.encodings.calendar import to_units
 from synth_engine.encodings.numeric import as_numbers
-from synth_engine.stages.generating.constraint_check import broken, violations
 from tests.encodings.columns import build, elements
 from tests.stages.constrained import KINDS, between, inequality, said, together
 

@@ -11,13 +11,13 @@ import pytest
 from upath import UPath
 
 from synth_engine import generate, train
+from synth_engine.constraints import violations
 from synth_engine.domain import (
     CombinationsConstraint,
     InequalityConstraint,
     InputError,
     RangeConstraint,
 )
-from synth_engine.stages.generating.constraint_check import violations
 from synth_engine.stages.generating.constraints import Constraints
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.catalog import Catalog, CatalogError

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from synth_engine.constraints import violations
 from synth_engine.domain import InputError
-from synth_engine.stages.generating.constraint_check import violations
 from tests.stages.constrained import KINDS, comparable, imputable, inequalities, said, source, with_gaps
 
 N = 60

@@ -13,11 +13,11 @@ from synth_engine import analyze, encode, split
 from synth_engine.domain import InputError
 from synth_engine.domain import ModelEncodingType as Kind
 from synth_engine.encodings import ValueCounts, fitter
+from synth_engine.encodings.list_arrays import lengths_of
 from synth_engine.stages.contexts import context_of, encoded_context
 from synth_engine.stages.encoded_columns import list_codes
 from synth_engine.stages.layouts import plain_type
 from synth_engine.stages.lengths import SequenceLengths
-from synth_engine.stages.list_arrays import lengths_of
 from synth_engine.stages.lists import MOST_ELEMENTS, ListFitter
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.stages.summaries import share_for, summarise_sample

@@ -10,9 +10,9 @@ import pytest
 
 from synth_engine import analyze, encode, split
 from synth_engine.domain import InputError
+from synth_engine.encodings.list_arrays import elements_of, offsets_of, with_elements
 from synth_engine.stages.contexts import encoded_context
 from synth_engine.stages.layouts import plain_type
-from synth_engine.stages.list_arrays import elements_of, offsets_of, with_elements
 from synth_engine.stages.original import Original
 from synth_engine.workspace import Artefact, Workspace
 from tests.stages.arrow_types import COLUMNS, REFUSED, N

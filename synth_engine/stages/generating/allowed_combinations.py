@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from synth_engine.constraints import as_written, texts_of
 from synth_engine.domain import CombinationsConstraint, Constraint, InputError
 from synth_engine.encodings.patterns import patterns
-from synth_engine.stages.generating.constraint_values import as_written, texts_of
 from synth_engine.stages.generating.modelled import categories_of
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics

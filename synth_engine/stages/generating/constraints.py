@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from synth_engine.constraints import broken, violations
 from synth_engine.domain import Constraint, InputError
 from synth_engine.encodings import Encoding
 from synth_engine.encodings.axes import Places
 from synth_engine.encodings.base import Codes
 from synth_engine.stages.generating.allowed_combinations import AllowedCombinations, make_combinations
-from synth_engine.stages.generating.constraint_check import broken, violations
 from synth_engine.stages.generating.ordered_columns import make_orders
 from synth_engine.stages.generating.seed_data import SeedData
 from synth_engine.stages.statistics import TableStatistics

@@ -6,9 +6,9 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from synth_engine.constraints import range_of
 from synth_engine.domain import Constraint, InequalityConstraint, InputError, RangeConstraint
 from synth_engine.encodings.axes import Axis, make_axes
-from synth_engine.stages.generating.constraint_values import range_of
 from synth_engine.stages.generating.modelled import check_modelled
 from synth_engine.stages.statistics import TableStatistics
 from synth_engine.tabular.interventions import UNKNOWN

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from synth_engine.constraints.values import as_written, range_of, texts_of
 from synth_engine.domain import CombinationsConstraint, Constraint, InequalityConstraint, RangeConstraint
 from synth_engine.encodings.axes import is_date, unit_of
 from synth_engine.encodings.calendar import to_units
+from synth_engine.encodings.layouts import to_plain
 from synth_engine.encodings.numeric import as_numbers, null_mask
 from synth_engine.encodings.patterns import patterns
-from synth_engine.stages.generating.constraint_values import as_written, range_of, texts_of
-from synth_engine.stages.layouts import to_plain
 
 Mask = npt.NDArray[np.bool_]
 
