@@ -1,0 +1,1 @@
+"""Quality and privacy of synthetic rows, measured against real ones."""
