@@ -40,8 +40,8 @@ class Closeness(Result):
     """Distances to the closest record.
 
     Attributes:
-        share_closer_to_training: Share of synthetic units that are closer to a training unit than to any of as many held-out
-            units; ties count half. 0.5 if nothing was copied.
+        share_closer_to_training: Share of synthetic units that are closer to a training unit than to any of as many
+            held-out units; ties count half. 0.5 if nothing was copied.
         control: The same of held-out units in place of synthetic ones, in halves. If its interval leaves out 0.5, the
             held-out units are no sample of the same population, and no figure here can be trusted.
         to_training: Distances to training units.

@@ -165,6 +165,6 @@ def _bisected(is_refuted: Callable[[float], bool]) -> float:
 
 
 def _by_rates(right: int, wrong: int, n_each: int, delta: float, error: float) -> float:
-    """Each bound at half the error (Jagielski, Ullman and Oprea, "Auditing differentially private machine learning")."""
+    """Each bound at half the error (Jagielski, Ullman and Oprea, "Auditing differentially private ML", 2020)."""
     rate, other = share(right, n_each, 1 - error).lower, share(wrong, n_each, 1 - error).upper
     return max(math.log((rate - delta) / other), 0.0) if rate > delta else 0.0

@@ -47,13 +47,13 @@ class Matches(Result):
         coarse: Numbers and times only have to be in the same of 20 steps, each with about as many real units.
         all_but_one: At most one column has another value.
         isolated: Exact matches of those real units only that no other real unit equals in all columns but one: people
-            who stand out. A single hit is worth a look, whatever the p-value.
+            who stand out (of all units, so shares are small). A single hit is worth a look, whatever the p-value.
     """
 
     exact: MatchLevel
     coarse: MatchLevel
     all_but_one: MatchLevel | NotMeasured
-    isolated: MatchLevel | NotMeasured
+    isolated: MatchLevel
     means: str = (
         "How many people of the training data appear among the synthetic rows, beside how many people appear who were "
         "not in the training data at all. Only what goes beyond the latter was copied; the rest is chance, as many "
@@ -80,9 +80,7 @@ def matches(prepared: Prepared) -> Matches | NotMeasured:
     close: MatchLevel | NotMeasured = NotMeasured(not_measured="needs at least three columns")
     if len(prepared.names) >= _ENOUGH_TO_LEAVE_ONE_OUT:
         close = _level(*(_found_but_for_one(rows, exact[2]) for rows in exact[:2]))
-    alone: MatchLevel | NotMeasured = NotMeasured(not_measured="there is none in training, or none held out")
-    if all(part.any() for part in isolated):
-        alone = _level(*(hits[among] for hits, among in zip(found, isolated, strict=True)))
+    alone = _level(*(hits & among for hits, among in zip(found, isolated, strict=True)))
     return Matches(exact=_whole_level(*exact), coarse=_whole_level(*coarse), all_but_one=close, isolated=alone)
 
 
