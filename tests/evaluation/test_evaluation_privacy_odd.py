@@ -62,6 +62,14 @@ def test_a_single_odd_column(column):
     assert 0 <= found.membership.classifier.auc.value <= 1  # half the rows are the reference, which is no chance here
 
 
+def test_a_column_that_the_synthetic_rows_lack_the_values_of():
+    real = people(100, 1)
+    synthetic = real.set_column(1, "income", pa.nulls(100))
+    found = attack(real, people(100, 2), synthetic)
+    assert found.matches.exact.training.hits == 0
+    assert found.matches.all_but_one.training.hits == 100
+
+
 SAME = [
     (pa.array([1, 2, None]), pa.array([1.0, 2.0, None])),
     (pa.array([1, 2, None]), pa.array(["1", "2", None])),

@@ -193,10 +193,12 @@ class _Tabulated:
 
     @classmethod
     def of(cls, audit: Audit, place: int) -> "_Tabulated":
-        if audit.is_ordered[place]:
-            return cls(place, None)
         seen = np.concatenate([part.codes_RC[:, place] for part in (audit.synthetic, audit.reference)])
+        if audit.is_ordered[place] and seen.any():
+            return cls(place, None)
         most = max(int(part.codes_RC[:, place].max()) for part in (audit.synthetic, audit.reference, audit.asked))
+        if audit.is_ordered[place]:  # trees cannot be given a column without a single value
+            return cls(place, np.zeros(most + 1))
         counts = np.bincount(seen, minlength=most + 1)
         codes = np.zeros(most + 1)
         commonest = np.argsort(-counts, kind="stable")[:_MOST_CATEGORIES]
