@@ -84,9 +84,8 @@ class Prepared:
 
     def coarse(self) -> "Prepared":
         """The same with ordered columns in 20 steps of equal numbers of real rows."""
-        return replace(
-            self, **dict(zip(_ORIGINS, (_coarse(rows, self.is_ordered) for rows in self.origins), strict=True))
-        )
+        training, holdout, synthetic = (_coarse(rows, self.is_ordered) for rows in self.origins)
+        return replace(self, training=training, holdout=holdout, synthetic=synthetic)
 
     def lacks(self, least: int) -> str | None:
         """Why there is too little for an attack that wants so many units of each origin; None if there is enough."""

@@ -89,7 +89,9 @@ def _right(truth: Rows, guess: Rows, place: int, ordered: bool) -> npt.NDArray[n
     if not ordered:
         return is_equal
     both_there = (truth.codes_RC[:, place] > 0) & (guess.codes_RC[:, place] > 0)
-    return is_equal | (both_there & (np.abs(truth.ranks_RC[:, place] - guess.ranks_RC[:, place]) <= _NEAR))
+    gaps = np.abs(truth.ranks_RC[:, place] - guess.ranks_RC[:, place])
+    is_near: npt.NDArray[np.bool_] = both_there & (gaps <= _NEAR)
+    return is_equal | is_near
 
 
 def _closest_by_others(space: Space, targets: Rows, synthetic: Rows) -> npt.NDArray[np.intp]:
@@ -115,4 +117,5 @@ def _squares(one_BD: npt.NDArray[np.float32], other_RD: npt.NDArray[np.float32])
     """Squared distances, up to a summand of each row of the first; shape (B, R)."""
     squares = np.einsum("rd,rd->r", other_RD, other_RD)
     columns = np.hstack([-2 * other_RD, squares[:, None]])
-    return np.hstack([one_BD, np.ones_like(one_BD, shape=(len(one_BD), 1))]) @ columns.T
+    products: npt.NDArray[Any] = np.hstack([one_BD, np.ones_like(one_BD, shape=(len(one_BD), 1))]) @ columns.T
+    return products

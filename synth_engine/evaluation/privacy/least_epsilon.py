@@ -105,9 +105,12 @@ def least_epsilon(
         pair = audit.split(values)
         chosen_on[name] = pair[0][places[0][:half]], pair[1][places[1][:half]]
         counted_on[name] = pair[0][places[0][half:]], pair[1][places[1][half:]]
-    event = max(
-        _events(chosen_on), key=lambda event: _by_guesses(*event.counts(chosen_on[event.attack]), 0.0, half, error)
-    )
+
+    def promise(event: _Event) -> float:
+        right, wrong = event.counts(chosen_on[event.attack])
+        return _by_guesses(right, wrong, 0.0, half, error)
+
+    event = max(_events(chosen_on), key=promise)
     right, wrong = event.counts(counted_on[event.attack])
     n_counted = n_asked - half
     return LeastEpsilon(

@@ -229,7 +229,8 @@ def membership(audit: Audit, scores: dict[str, Scores]) -> Membership:
         audit: Who was asked.
         scores: What `all_scores` found.
     """
-    return Membership(**{name: judged(*audit.split(values)) for name, values in scores.items()})
+    found = {name: judged(*audit.split(values)) for name, values in scores.items()}
+    return Membership(distance=found["distance"], density_ratio=found["density_ratio"], classifier=found["classifier"])
 
 
 def judged(members: Scores, non_members: Scores) -> MembershipAttack:
