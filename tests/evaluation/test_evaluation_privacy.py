@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[[PrivacyAttacks], tuple]] = {
     "density ratio": lambda found: (found.membership.density_ratio.auc, 0.5),
     "classifier": lambda found: (found.membership.classifier.auc, 0.5),
     "inference": lambda found: (_of_column(found, "owes").risk, 0),
+    "inference of any column": lambda found: (found.attribute_inference.highest_risk, 0),
     "one column": lambda found: (found.singling_out.univariate.risk, 0),
     "several columns": lambda found: (found.singling_out.multivariate.risk, 0),
     "links": lambda found: (found.linkability.link.risk, 0),
@@ -46,7 +47,7 @@ def test_training_rows_in_place_of_synthetic_ones_are_found(found, name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_new_people_in_place_of_synthetic_ones_are_not(found, name):
-    """Each interval leaves out the truth with probability 0.05 over seeds; with this seed none of the twelve does."""
+    """Each interval leaves out the truth with probability 0.05 over seeds; with this seed none of them does."""
     figure, by_chance = FIGURES[name](found[0.0])
     assert figure.lower <= by_chance <= figure.upper
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from synth_engine.domain.randomness import generator
 from synth_engine.evaluation.privacy.features import MAX_ROWS, Prepared, Rows, Space
 from synth_engine.evaluation.privacy.intervals import risk_of, share
-from synth_engine.evaluation.privacy.results import NotMeasured, Result, Risk
+from synth_engine.evaluation.privacy.results import LEVEL, Estimate, NotMeasured, Result, Risk
 
 N_TARGETS = 2_000
 """So many training units are attacked, and as many held-out ones."""
@@ -33,11 +33,13 @@ class AttributeInference(Result):
 
     Attributes:
         columns: One result for each column, in the order of the table.
-        highest: The column whose risk has the highest lower limit.
+        highest: The column whose risk is the most certain to be above 0.
+        highest_risk: Its risk, with an interval that allows for its having been picked among all (Bonferroni).
     """
 
     columns: tuple[InferenceOfColumn, ...]
     highest: str
+    highest_risk: Estimate
     means: str = (
         "How much better an attacker guesses a person's value of a column, knowing all the others, if that person was "
         "in the training data than if not. What can be guessed of people who were not in it is true of the population, "
@@ -80,8 +82,10 @@ def attribute_inference(
         by_chance = float(_right(targets[0], random, place, ordered).mean())
         both = [share(int(hits.sum()), len(hits)) for hits in (training, holdout)]
         results.append(InferenceOfColumn(column=name, **dict(risk_of(both[0], both[1], by_chance))))
-    worst = max(results, key=lambda result: result.risk.lower)
-    return AttributeInference(columns=tuple(results), highest=worst.column)
+    level = 1 - (1 - LEVEL) / len(results)
+    risks = [risk_of(result.attack, result.control, result.baseline, level).risk for result in results]
+    worst = max(range(len(results)), key=lambda place: risks[place].lower)
+    return AttributeInference(columns=tuple(results), highest=results[worst].column, highest_risk=risks[worst])
 
 
 def _right(truth: Rows, guess: Rows, place: int, ordered: bool) -> npt.NDArray[np.bool_]:

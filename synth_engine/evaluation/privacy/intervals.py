@@ -59,7 +59,7 @@ def more_than_chance(one: Share, other: Share) -> float:
     return min(float(hypergeom.sf(one.hits - 1, n_units, n_hits, one.units)), 1.0)
 
 
-def risk_of(attack: Share, control: Share, baseline: float) -> Risk:
+def risk_of(attack: Share, control: Share, baseline: float, level: float = LEVEL) -> Risk:
     """The gain of an attack over its control, ``1 - (1 - attack) / (1 - control)``.
 
     The interval of the ratio is that of Donner and Zou ("Closed-form confidence intervals for functions of the normal
@@ -68,9 +68,9 @@ def risk_of(attack: Share, control: Share, baseline: float) -> Risk:
     """
     misses, others = 1 - attack.value, 1 - control.value
     if others > 0:
-        gain = _one_minus_ratio(wilson(misses, attack.units), wilson(others, control.units))
+        gain = _one_minus_ratio(wilson(misses, attack.units, level), wilson(others, control.units, level))
     else:
-        gain = Estimate(value=0.0, lower=-1.0, upper=1.0)
+        gain = Estimate(value=0.0, lower=-1.0, upper=1.0, level=level)
     return Risk(
         attack=attack, control=control, baseline=baseline, risk=gain, is_weak=bool(attack.value <= baseline + 1e-12)
     )
@@ -86,7 +86,7 @@ def _one_minus_ratio(one: Estimate, other: Estimate) -> Estimate:
     largest = (product + math.sqrt(max(most, 0.0))) / high if high > 0 else math.inf
     value = 1 - one.value / other.value
     lower, upper = min(1 - min(largest, 2.0), value), max(1 - max(smallest, 0.0), value)
-    return Estimate(value=max(value, -1.0), lower=max(lower, -1.0), upper=upper)
+    return Estimate(value=max(value, -1.0), lower=max(lower, -1.0), upper=upper, level=one.level)
 
 
 def auc(members: Floats, non_members: Floats, level: float = LEVEL) -> Estimate:
