@@ -77,7 +77,7 @@ def singling_out(
         prepared: Rows of all origins.
         seed: Of samples and predicates.
         max_rows: Units of each origin at most; all origins are cut to the same number, on which uniqueness depends.
-        n_predicates: Predicates of either kind that are tried, at most.
+        n_predicates: Predicates of either kind that are tried, at most; of several columns one for four units at most.
     """
     lacking = prepared.lacks(_LEAST)
     if lacking:
@@ -91,7 +91,8 @@ def singling_out(
     )
     single = _of_one_column(synthetic, prepared.is_ordered)
     single = [single[place] for place in rng.permutation(len(single))[:n_predicates]]
-    several = _of_several_columns(synthetic, prepared.is_ordered, n_predicates, rng)
+    # more would describe the same few units again and again, while their interval takes them for independent
+    several = _of_several_columns(synthetic, prepared.is_ordered, min(n_predicates, size // 4), rng)
     return SinglingOut(
         univariate=_risk(single, training, holdout, _mixed(single, synthetic, rng)),
         multivariate=_risk(several, training, holdout, _mixed(several, synthetic, rng)),
