@@ -33,11 +33,16 @@ def home(tmp_path: Path) -> Path:
     (storage / "datasets").mkdir()
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home)
     make_shop(4000, seed=0).customers.to_parquet(storage / "sources" / "customers.parquet", index=False)
-    # a seed for analyze, too, so that two datasets of one table get the same model; otherwise it draws one
-    seeded = {"analyze": {"random_state": 0}, "train": {"model": "MOSTLY_AI/Small", "max_epochs": EPOCHS}}
+    # Not watched, as tests launch their runs themselves. A seed for analyze, too, so that two datasets of one table get
+    # the same model; otherwise it draws one.
+    seeded = {
+        "watch": False,
+        "analyze": {"random_state": 0},
+        "train": {"model": "MOSTLY_AI/Small", "max_epochs": EPOCHS},
+    }
     for name in ("quiet", "killed"):
         (storage / "datasets" / f"{name}.yaml").write_text(yaml.safe_dump({**SETTINGS, **seeded}))
-    broken = {**SETTINGS, "primary_key": "no_such_column"}
+    broken = {**SETTINGS, "watch": False, "primary_key": "no_such_column"}
     (storage / "datasets" / "broken.yaml").write_text(yaml.safe_dump(broken))
     return home
 
