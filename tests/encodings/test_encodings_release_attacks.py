@@ -23,8 +23,8 @@ TABLES = {
     Kind.TABULAR_LAT_LONG: ("48.2082,16.3738", "-33.8568,151.2153"),
     Kind.AUTO: ("48.2082,16.3738", "Quux-Þ"),
 }
-# Those that ask the data many questions take a minute each.
-SLOW = {Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG}
+# Those that ask the data many questions take half a minute and more.
+SLOW = {Kind.TABULAR_CHARACTER, Kind.TABULAR_LAT_LONG, Kind.TABULAR_NUMERIC_DIGIT}
 by_kind = pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in TABLES]
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synth_engine import analyze, encode
+from synth_engine.workspace.drafts import Draft
 from synth_engine.workspace.ledger import Ledger
 from synth_engine.workspace.staging import Staging
 from synth_engine.workspace.writer import ArtefactWriter
@@ -15,7 +16,13 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
 # What the process does, in this order and as often as there are artefacts and partitions.
-_STEPS: tuple[tuple[type, str], ...] = ((Ledger, "add"), (Staging, "publish"), (ArtefactWriter, "write_table"))
+_STEPS: tuple[tuple[type, str], ...] = (
+    (Ledger, "add"),
+    (Staging, "publish"),
+    (ArtefactWriter, "write_table"),
+    (Draft, "write_table"),
+    (Draft, "publish"),
+)
 
 
 def killed_at(step: int, root: str, options: dict[str, Any]) -> int | None:
@@ -34,12 +41,12 @@ def _work(step: int, root: str, options: dict[str, Any]) -> None:
     left = step
 
     def counted(original: Callable[..., None]) -> Callable[..., None]:
-        def call(*args: Any) -> None:
+        def call(*args: Any, **named: Any) -> None:
             nonlocal left
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             left -= 1
-            original(*args)
+            original(*args, **named)
 
         return call
 
