@@ -111,7 +111,8 @@ class EncodingWork:
     def finish(self) -> None:
         """Publish the codes, if nobody else has; raises `ArtefactError` where some are missing."""
         if self._work.is_complete(self.plan):
-            files = {name: file for name, file in self._work.draft.files.items() if name in set(self.plan.parts)}
+            parts = set(self.plan.parts)
+            files = {name: file for name, file in self._work.draft.files.items() if name in parts}
             draft, inputs = self._work.draft, self.plan.inputs
             self._work.workspace.publish(Artefact.ENCODED_DATA, draft, files, config={}, inputs=inputs)
 

@@ -52,7 +52,8 @@ class PartsPlan(BaseModel):
     @property
     def missing(self) -> tuple[str, ...]:
         """Partitions that were still to be done when this was planned."""
-        return tuple(part for part in self.parts if part not in set(self.done))
+        done = set(self.done)
+        return tuple(part for part in self.parts if part not in done)
 
     def chosen(self, parts: Iterable[str] | None) -> list[str]:
         """These partitions, each once; all of them for None.
@@ -61,7 +62,8 @@ class PartsPlan(BaseModel):
             InputError: there is no such partition.
         """
         wanted = list(self.parts if parts is None else dict.fromkeys(parts))
-        unknown = [part for part in wanted if part not in set(self.parts)]
+        known = set(self.parts)
+        unknown = [part for part in wanted if part not in known]
         if unknown:
             raise InputError(f"parts: expected names of partitions of the plan, found {unknown[0]!r}")
         return wanted
@@ -152,12 +154,12 @@ class PartWork:
 
     def plan(self, parts: Iterable[str], inputs: dict[str, str], settings: dict[str, Any]) -> PartsPlan:
         """The plan, as it stands now."""
-        names = tuple(parts)
+        names, finished = tuple(parts), self.draft.files
         return PartsPlan(
             stage=self.artefact.made_by,
             engine_version=__version__,
             parts=names,
-            done=tuple(part for part in names if part in self.draft.files),
+            done=tuple(part for part in names if part in finished),
             inputs=inputs,
             settings=settings,
             seed=self.draft.note,
