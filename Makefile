@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV CONDA_PREFIX PYTHONHOME
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo ui test test-all check format bench lock clean
+.PHONY: help venv demo ui test test-all check format docs bench lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [VARIABLE=value ...]"
@@ -43,19 +43,23 @@ test: $(STAMP) ## Run the tests, but not the slow ones [ARGS="-k name"]
 test-all: $(STAMP) ## Run all tests [ARGS="-k name"]
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-check: $(STAMP) ## Check format, lint, types, layers and the examples in docstrings
+check: $(STAMP) ## Check format, lint, types, layers, the examples in docstrings, and the documentation and its links
 	@step() { echo "== $$1"; name="$$1"; shift; "$$@" || failed="$$failed $$name"; }; failed=; \
 	step format $(BIN)/python -m ruff format --check .; \
 	step lint $(BIN)/python -m ruff check .; \
 	step types $(BIN)/python -m mypy; \
 	step layers $(BIN)/lint-imports --no-logo; \
 	step doctests $(BIN)/python -m pytest -q --doctest-modules synth_engine synth_pipeline; \
+	step docs env NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q; \
 	[ -z "$$failed" ] || { echo "These checks failed:$$failed" >&2; exit 1; }
 
 format: $(STAMP) ## Format the code and repair what the linter can repair
 	@$(BIN)/python -m ruff format .
 	@$(BIN)/python -m ruff check --fix .
 	@$(BIN)/python -m ruff format -q .
+
+docs: $(STAMP) ## Show the documentation at http://127.0.0.1:8000 [PORT=8000]
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve -q -a 127.0.0.1:$(if $(filter command line,$(origin PORT)),$(PORT),8000)
 
 bench: $(STAMP) ## Run the benchmarks [ARGS=...]
 	@$(BIN)/python -m benchmarks.run $(ARGS)

@@ -14,16 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from benchmarks.pipeline_server import ENDED, ROOT, Server, serving
+from benchmarks.pipeline_server import ENDED, ROOT, Server, serving, until, with_local_settings
 
 PATIENCE = 3600.0
+# So many that a training of a minute does not end by itself.
+ROWS_OF_A_MINUTE = 300_000
 BARE = """
 import sys, time
 begin = time.perf_counter()
@@ -88,26 +89,16 @@ def drop(server: Server, paths: list[Path]) -> dict[str, Path]:
     return {path.name.split(".")[0]: path for path in paths}
 
 
-def until(happened: Callable[[], bool], pause: float = 0.5) -> float:
-    """Seconds until it has happened."""
-    begin = time.perf_counter()
-    while not happened():
-        if time.perf_counter() - begin > PATIENCE:
-            raise TimeoutError
-        time.sleep(pause)
-    return time.perf_counter() - begin
-
-
 def one_table(path: Path) -> None:
     """From the drop to the synthetic rows, for one table."""
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+    with tempfile.TemporaryDirectory() as home, serving(with_local_settings(Path(home))) as server:
         begin = time.perf_counter()
         [name] = drop(server, [path])
-        until(lambda: bool(server.runs(name)))
+        until(lambda: server.runs(name), PATIENCE)
         asked = time.perf_counter() - begin
-        until(lambda: server.runs(name)[0]["status"] not in ("QUEUED", "STARTING", "NOT_STARTED"))
+        until(lambda: server.runs(name)[0]["status"] not in ("QUEUED", "STARTING", "NOT_STARTED"), PATIENCE)
         started = time.perf_counter() - begin
-        until(lambda: server.runs(name)[0]["status"] in ENDED)
+        until(lambda: server.runs(name)[0]["status"] in ENDED, PATIENCE)
         ended = time.perf_counter() - begin
         status = server.runs(name)[0]["status"]
         rows = len(pd.read_parquet(server.storage / name / "SyntheticData")) if status == "SUCCESS" else 0
@@ -121,7 +112,7 @@ def many_tables(n: int, rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = small_tables(Path(folder), n, rows)
         answers: list[float] = []
-        with tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
+        with tempfile.TemporaryDirectory() as home, serving(with_local_settings(Path(home))) as server:
             names = list(drop(server, paths))
 
             def all_done() -> bool:
@@ -132,7 +123,9 @@ def many_tables(n: int, rows: int) -> None:
                     return False
                 return all(runs and runs[0]["status"] in ENDED for runs in map(server.runs, names))
 
-            seconds = until(all_done, pause=2)
+            begin = time.perf_counter()
+            until(all_done, PATIENCE, pause=2)
+            seconds = time.perf_counter() - begin
             runs = {name: server.runs(name) for name in names}
         _, whole = bare(paths)
     succeeded = sum(found[0]["status"] == "SUCCESS" for found in runs.values())
@@ -147,17 +140,21 @@ def many_tables(n: int, rows: int) -> None:
     )
 
 
-def one_minute(rows: int) -> None:
+def one_minute() -> None:
     """A training of a minute: how much longer the whole takes than in the bare engine."""
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home, serving(Path(home)) as server:
-        [path] = small_tables(Path(folder), 1, rows)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as home,
+        serving(with_local_settings(Path(home))) as server,
+    ):
+        [path] = small_tables(Path(folder), 1, ROWS_OF_A_MINUTE)
         datasets = server.storage / "datasets"
         datasets.mkdir(parents=True, exist_ok=True)
         settings = {"source": str(path), "watch": False, "train": {"max_training_time": 1.0, "max_epochs": 10_000}}
         (datasets / "minute.yaml").write_text(yaml.safe_dump(settings))
         server.add("minute")
         begin = time.perf_counter()
-        status = server.wait_for_end(server.launch("minute"))
+        status = server.wait_for_end(server.launch("minute"), PATIENCE)
         seconds = time.perf_counter() - begin
         _, whole = bare([path], minutes=1.0)
     print(f"a training of one minute: {status}, {seconds:.1f} s from launch to end; bare engine {whole:.1f} s")
@@ -176,7 +173,7 @@ def main() -> None:
     if args.datasets:
         many_tables(args.datasets, args.rows)
     if args.minute:
-        one_minute(args.rows)
+        one_minute()
 
 
 if __name__ == "__main__":

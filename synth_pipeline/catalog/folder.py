@@ -4,6 +4,7 @@ Belongs here: which datasets there are, how they need each other, what is wrong 
 file may say (`dataset`), how files are read and written (`files`).
 """
 
+import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -230,7 +231,22 @@ class Catalog:
     def _resolved(self, dataset: DatasetConfig) -> DatasetConfig:
         if "://" in dataset.source or UPath(dataset.source).is_absolute():
             return dataset
-        return dataset.model_copy(update={"source": str(self.folder / dataset.source)})
+        return dataset.model_copy(update={"source": _joined(str(self.folder), dataset.source)})
+
+
+def _joined(folder: str, source: str) -> str:
+    """Where a relative source leads. A store has no ``..``: to it that is a name like any other.
+
+    >>> _joined("s3://bucket/catalog/datasets", "../tables/./people.csv")
+    's3://bucket/catalog/tables/people.csv'
+    >>> _joined("s3://bucket/datasets", "../../../people.csv")  # as on a disk, nothing is above the root
+    's3://bucket/people.csv'
+    """
+    protocol, found, place = folder.partition("://")
+    if not found:
+        return str(UPath(folder) / source)
+    bucket, _, path = place.partition("/")
+    return f"{protocol}://{bucket}{posixpath.normpath(posixpath.join('/', path, source))}"
 
 
 def _of_circle(entry: _Entry, names: Sequence[str]) -> Problem:

@@ -20,13 +20,13 @@ import yaml
 from dagster import DagsterInstance, DagsterRunStatus
 from upath import UPath
 
+from benchmarks.pipeline_server import ROOT, until
 from synth_engine.demo import make_shop
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.definitions import build_definitions
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Storage
 from tests.pipeline.conftest import SETTINGS
-from tests.pipeline.dagster_server import ROOT, until
 from tests.workspace.object_store import bucket, object_store
 
 __all__ = ["bucket", "object_store"]  # fixtures

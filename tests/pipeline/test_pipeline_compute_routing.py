@@ -15,11 +15,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster_graphql.test.utils import execute_dagster_graphql
 
+from benchmarks.pipeline_server import LAUNCH, REPOSITORY, ROOT, until
 from synth_engine.demo import make_shop
 from synth_pipeline.compute import CLASS_TAG, LAUNCHER_TAG, ComputeError
 from tests.pipeline.aws_services import DEPLOYMENT, Cluster, cluster, object_store
 from tests.pipeline.conftest import ASSETS, SETTINGS
-from tests.pipeline.dagster_server import LAUNCH, REPOSITORY, ROOT, until
 
 __all__ = ["cluster", "object_store"]  # fixtures
 

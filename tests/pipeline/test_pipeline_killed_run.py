@@ -12,16 +12,17 @@ import pytest
 import yaml
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
+from benchmarks.pipeline_server import ROOT, Server, serving, until, worker_of
 from synth_engine.demo import make_shop
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.partitions import register
 from tests.pipeline.conftest import SETTINGS
-from tests.pipeline.dagster_server import ROOT, DagsterServer, serving, until, worker_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 EPOCHS = 8
 RUN_SECONDS = 600
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def instance(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterIns
 
 
 def test_a_killed_run_is_retried_and_ends_with_the_same_bytes(home, instance):
-    with serving(home) as server:
+    with serving(home, ONE_THREAD) as server:
         quiet = server.launch("quiet")
         _finish(instance, server, quiet)
         first = server.launch("killed")
@@ -78,13 +79,13 @@ def test_a_killed_run_is_retried_and_ends_with_the_same_bytes(home, instance):
 
 
 def test_a_run_that_dies_with_the_server_goes_on_after_its_restart(home, instance):
-    with serving(home) as server:
+    with serving(home, ONE_THREAD) as server:
         first = server.launch("killed")
         _train(server)
         for pid in _family(server):  # as when the power goes
             os.kill(pid, signal.SIGKILL)
     assert instance.get_run_by_id(first).status == DagsterRunStatus.STARTED
-    with serving(home) as server:
+    with serving(home, ONE_THREAD) as server:
         retry = _retry_of(instance, server, first)
         _finish(instance, server, retry)
         assert instance.get_run_by_id(retry).status == DagsterRunStatus.SUCCESS, server.told()
@@ -92,7 +93,7 @@ def test_a_run_that_dies_with_the_server_goes_on_after_its_restart(home, instanc
 
 
 def test_a_run_that_a_user_must_mend_is_not_retried(home, instance):
-    with serving(home) as server:
+    with serving(home, ONE_THREAD) as server:
         run_id = server.launch("broken")
         _finish(instance, server, run_id)
         run = until(lambda: _told_of_retry(instance, run_id), 30, server.told)
@@ -101,21 +102,21 @@ def test_a_run_that_a_user_must_mend_is_not_retried(home, instance):
     assert len(instance.get_runs()) == 1
 
 
-def _kill_in_training(instance: DagsterInstance, server: DagsterServer, run_id: str) -> None:
+def _kill_in_training(instance: DagsterInstance, server: Server, run_id: str) -> None:
     _train(server)
     pid = worker_of(instance, instance.get_run_by_id(run_id))
     assert instance.get_run_by_id(run_id).status == DagsterRunStatus.STARTED
     os.kill(pid, signal.SIGKILL)
 
 
-def _retry_of(instance: DagsterInstance, server: DagsterServer, run_id: str) -> str:
+def _retry_of(instance: DagsterInstance, server: Server, run_id: str) -> str:
     def found() -> str | None:
         return next((run.run_id for run in instance.get_runs() if run.parent_run_id == run_id), None)
 
     return until(found, RUN_SECONDS, server.told)
 
 
-def _finish(instance: DagsterInstance, server: DagsterServer, run_id: str) -> None:
+def _finish(instance: DagsterInstance, server: Server, run_id: str) -> None:
     until(lambda: instance.get_run_by_id(run_id).is_finished, RUN_SECONDS, server.told)
 
 
@@ -124,7 +125,7 @@ def _told_of_retry(instance: DagsterInstance, run_id: str) -> Any:
     return run if "dagster/will_retry" in run.tags else None
 
 
-def _train(server: DagsterServer) -> None:
+def _train(server: Server) -> None:
     """Wait until there is a snapshot: training writes the first one after ten seconds."""
     workspace = Workspace(server.home / "storage" / "synth" / "killed")
     until(lambda: workspace.has(Artefact.MODEL_DATA), RUN_SECONDS, server.told)
@@ -145,7 +146,7 @@ def _bytes(home: Path, dataset: str) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def _family(server: DagsterServer) -> list[int]:
+def _family(server: Server) -> list[int]:
     import psutil
 
     process = psutil.Process(server.process.pid)

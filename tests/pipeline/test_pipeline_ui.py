@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from benchmarks.pipeline_server import CHROMIUM, RUN_SECONDS, Server, serving
+from benchmarks.pipeline_server import CHROMIUM, RUN_SECONDS, Server, serving, with_local_settings
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (datasets / "numbers.yaml").write_text(
         yaml.safe_dump({"source": "numbers.parquet", "watch": False, "train": {"max_epochs": 1000}})
     )
-    with serving(home) as server:
+    with serving(with_local_settings(home), {"OMP_NUM_THREADS": "1"}) as server:
         server.add("letters")
         server.add("numbers")
         yield server
@@ -87,7 +87,7 @@ def run(server: Server, look: Callable) -> str:
     page = look(GRAPH)
     launch_by_clicks(page, "letters")
     run = server.wait_for_run("letters")
-    assert server.wait_for_end(run) == "SUCCESS", server.log
+    assert server.wait_for_end(run) == "SUCCESS", server.told()
     page.close()
     return run
 
@@ -133,7 +133,7 @@ def test_a_dropped_table_becomes_a_twin_without_a_touch(server, look):
     table = pd.DataFrame({"age": rng.integers(18, 90, 300), "city": rng.choice(["Wien", "Zürich"], 300)})
     table.to_csv(inbox / "People of 2024.csv", index=False)
     run = server.wait_for_run("people_of_2024")
-    assert server.wait_for_end(run) == "SUCCESS", server.log
+    assert server.wait_for_end(run) == "SUCCESS", server.told()
     synthetic = pd.read_parquet(server.storage / "people_of_2024" / "SyntheticData")
     assert list(synthetic.columns) == ["age", "city"]
     assert len(synthetic) == 300
@@ -156,7 +156,7 @@ def test_a_run_cancelled_by_clicks_ends_and_keeps_what_was_trained(server, look)
     page = look(f"/runs/{run}")
     page.get_by_text("Terminate", exact=True).first.click()
     page.get_by_role("button", name=re.compile("terminat.* 1 run", re.IGNORECASE)).click()
-    assert server.wait_for_end(run) == "CANCELED", server.log
+    assert server.wait_for_end(run) == "CANCELED", server.told()
     page.wait_for_timeout(3000)
     look.shot(page, "cancelled")
     page.close()

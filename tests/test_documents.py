@@ -1,7 +1,8 @@
-"""The README tells the truth: its Python blocks and `synth` lines run, its `make` lines name what exists.
+"""README and guides tell the truth: their Python blocks and `synth` lines run, their `make` lines name what exists.
 
-Blocks run from top to bottom in one temporary directory, the Python blocks in one namespace, so that a later block can
-use what an earlier one made. A block inside an HTML comment is run too: the place for what readers need not see.
+Blocks of a document run from top to bottom in one temporary directory, the Python blocks in one namespace, so that a
+later block can use what an earlier one made. A block inside an HTML comment is run too: the place for what readers need
+not see.
 """
 
 import re
@@ -9,7 +10,8 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -24,10 +26,11 @@ SHELLS = {"bash", "sh", "shell", "console"}
 class Block:
     language: str
     code: str
+    document: str  # path from the root
     line: int  # of its first line of code, counted from 1
 
     def __str__(self) -> str:
-        return f"line {self.line} ({self.language})"
+        return f"{self.document}:{self.line} ({self.language})"
 
     def commands(self) -> list[list[str]]:
         """The block's `make` and `synth` lines as words, without prompt and comment, continued lines joined."""
@@ -35,24 +38,41 @@ class Block:
         return [shlex.split(line, comments=True) for line in lines if line.startswith(("make ", "synth "))]
 
 
-def blocks_of(text: str) -> list[Block]:
+def blocks_of(text: str, document: str = "") -> list[Block]:
     found = [
-        Block(match[1], match[2], line=text.count("\n", 0, match.start(2)) + 1) for match in FENCED_BLOCK.finditer(text)
+        Block(match[1], match[2], document, line=text.count("\n", 0, match.start(2)) + 1)
+        for match in FENCED_BLOCK.finditer(text)
     ]
     return [block for block in found if block.language == "python" or block.language in SHELLS]
 
 
-BLOCKS = blocks_of((ROOT / "README.md").read_text(encoding="utf-8"))
+def blocks_in(path: Path) -> list[Block]:
+    return blocks_of(path.read_text(encoding="utf-8"), str(path.relative_to(ROOT)))
+
+
+README = blocks_in(ROOT / "README.md")
+PAGES = sorted((ROOT / "docs").glob("*.md")) + sorted((ROOT / "docs" / "guides").glob("*.md"))
+GUIDES = [block for path in PAGES for block in blocks_in(path)]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who does what documents say, each in a directory of its own."""
+
+    home: Path
+    namespaces: dict[str, dict[str, object]] = field(
+        default_factory=lambda: defaultdict(lambda: {"__name__": "__main__"})
+    )
+
+    def directory(self, document: str) -> Path:
+        folder = self.home / document.replace("/", "_")
+        folder.mkdir(exist_ok=True)
+        return folder
 
 
 @pytest.fixture(scope="module")
-def namespace() -> dict[str, object]:
-    return {"__name__": "__main__"}
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("readme")
+def reader(tmp_path_factory) -> Reader:
+    return Reader(tmp_path_factory.mktemp("documents"))
 
 
 def check_make(words: list[str]) -> None:
@@ -76,22 +96,27 @@ def run_synth(words: list[str], directory: Path) -> None:
     assert done.returncode == 0, f"synth {shlex.join(words)}\n{done.stdout}\n{done.stderr}"
 
 
-def test_readme_has_code_blocks():
-    assert BLOCKS, "README.md has no ```python or ```bash block"
-
-
-@pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_block_works(block, namespace, directory, monkeypatch):
+@pytest.mark.parametrize(
+    "block", [*README, *(pytest.param(block, marks=pytest.mark.slow) for block in GUIDES)], ids=str
+)
+def test_block_works(block, reader, monkeypatch):
+    directory = reader.directory(block.document)
     monkeypatch.chdir(directory)
     if block.language == "python":
-        # empty lines in front, so that a traceback shows the line of the README
-        exec(compile("\n" * (block.line - 1) + block.code, ROOT / "README.md", "exec"), namespace)
+        # empty lines in front, so that a traceback shows the line of the document
+        code = compile("\n" * (block.line - 1) + block.code, ROOT / block.document, "exec")
+        exec(code, reader.namespaces[block.document])
         return
     for program, *words in block.commands():
         if program == "make":
             check_make(words)
         else:
             run_synth(words, directory)
+
+
+def test_documents_have_code_blocks():
+    assert {block.language for block in README} == {"python", "bash"}
+    assert {Path(block.document).stem for block in GUIDES} >= {"index", "tables", "sequences", "text", "production"}
 
 
 def test_blocks_are_found_with_their_lines():
