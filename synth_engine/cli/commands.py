@@ -131,6 +131,21 @@ def privacy(
 
 
 @app.command(cls=Command)
+def report(
+    workspace: Annotated[str, typer.Argument(help="Folder or URL of a workspace.", metavar="WORKSPACE")] = WORKSPACE,
+    name: Annotated[str | None, typer.Option(help="What the report calls the dataset.", metavar="NAME")] = None,
+    qa: Annotated[bool, typer.Option("--qa", help="Ask mostlyai-qa as well; takes minutes.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail where the rows should not be published.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses rows where not all are looked at.", metavar="NUMBER")] = 0,
+    debug: opt.Debug = False,
+) -> None:
+    """How good and how private the synthetic rows of a workspace are: figures, a verdict, and a page to read."""
+    from synth_engine.cli.reporting import show_report
+
+    show_report(workspace, name=name, seed=seed, qa=qa, check=check)
+
+
+@app.command(cls=Command)
 def demo(
     customers: Annotated[Path, typer.Argument(help="Where to write the customers: .csv, .parquet, …", metavar="FILE")],
     orders: Annotated[Path | None, typer.Option(help="Also write their orders to this file.", metavar="FILE")] = None,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain.randomness import derive_seed, generator
 from synth_engine.evaluation.columns import Comparable, Floats, comparable
-from synth_engine.evaluation.extras import check_installed
+from synth_engine.evaluation.extras import check_installed, one_thread
 from synth_engine.evaluation.features import Features, encode, encode_together
 from synth_engine.evaluation.resampling import N_RESAMPLES, Ranked, percentiles
 
@@ -119,8 +119,9 @@ def _judged(features: Features, labels: Labels, seed: int) -> list[tuple[Labels,
     judged = []
     for seen, unseen in StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(features.values, labels):
         judge = HistGradientBoostingClassifier(categorical_features=list(features.is_categorical), random_state=seed)
-        judge.fit(features.values[seen], labels[seen])
-        judged.append((unseen, judge.decision_function(features.values[unseen])))
+        with one_thread():
+            judge.fit(features.values[seen], labels[seen])
+            judged.append((unseen, judge.decision_function(features.values[unseen])))
     return judged
 
 

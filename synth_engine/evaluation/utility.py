@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from synth_engine.domain import InputError
 from synth_engine.domain.randomness import derive_seed, generator
 from synth_engine.evaluation.columns import Comparable, Floats, comparable, entries_of, numbers_of
-from synth_engine.evaluation.extras import check_installed
+from synth_engine.evaluation.extras import check_installed, one_thread
 from synth_engine.evaluation.features import Features, encode_together
 from synth_engine.evaluation.resampling import N_RESAMPLES, Ranked, percentiles
 
@@ -27,6 +27,10 @@ MIN_ROWS = 50
 MAX_CLASSES = 20
 # Rarer classes are left out: a learner that has seen ten rows of one has learned nothing of it.
 MIN_ROWS_OF_CLASS = 10
+
+# Of a learner.
+N_ROUNDS, LEARNING_RATE = 60, 0.1
+MAX_TREES, MIN_ROUNDS, MAX_LEARNING_RATE = 120, 10, 0.4
 
 MAX_NUMBER = 1e100
 
@@ -210,8 +214,9 @@ def _utility(target: _Target, others: Sequence[dict[str, Features]], seed: int) 
     test, truth = _rows(others, target, "holdout"), target.known("holdout")
     predicted, guess = {}, 0.0
     for name in ("training", "synthetic"):
-        learned = _fit(_rows(others, target, name), target.known(name), target.metric, seed)
-        predicted[name] = learned(test.values)
+        with one_thread():
+            learned = _fit(_rows(others, target, name), target.known(name), target.metric, seed)
+            predicted[name] = learned(test.values)
     scores = {name: _Scores.of(target.metric, truth, found) for name, found in predicted.items()}
     if target.metric == "AUC":
         guess = 0.5
@@ -251,7 +256,15 @@ def _fit(rows: Features, truth: Floats, metric: Metric, seed: int) -> Any:
 
     if (truth == truth[0]).all():
         return lambda values: np.full(len(values), truth[0])
-    settings = {"categorical_features": list(rows.is_categorical), "random_state": seed % 2**32, "max_iter": 60}
+    # Of more than two classes each has trees of its own: there are fewer rounds then, of longer strides.
+    n_classes = len(np.unique(truth)) if metric == "accuracy" else 1
+    rounds = max(MAX_TREES // n_classes, MIN_ROUNDS) if n_classes > 2 else N_ROUNDS
+    settings = {
+        "categorical_features": list(rows.is_categorical),
+        "random_state": seed % 2**32,
+        "max_iter": min(rounds, N_ROUNDS),
+        "learning_rate": min(LEARNING_RATE * N_ROUNDS / min(rounds, N_ROUNDS), MAX_LEARNING_RATE),
+    }
     if metric == "R2":
         return HistGradientBoostingRegressor(**settings).fit(rows.values, truth).predict
     learned = HistGradientBoostingClassifier(**settings).fit(rows.values, truth)

@@ -15,6 +15,7 @@ class Artefact(Enum):
     ENCODED_DATA = ("OriginalData/encoded-data", "encode")
     MODEL_DATA = ("ModelStore/model-data", "train")
     SYNTHETIC_DATA = ("SyntheticData", "generate")
+    REPORT = ("QualityReport", "report")
     # Only ever a draft, which is gone when the statistics are there.
     SUMMARIES = ("OriginalData/summaries", "analyze")
 

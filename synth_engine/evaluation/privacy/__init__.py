@@ -13,10 +13,12 @@ from synth_engine.evaluation.privacy.features import MAX_ROWS, Prepared, prepare
 from synth_engine.evaluation.privacy.inference import AttributeInference, attribute_inference
 from synth_engine.evaluation.privacy.least_epsilon import LeastEpsilon, least_epsilon
 from synth_engine.evaluation.privacy.linkability import Linkability, linkability
-from synth_engine.evaluation.privacy.matches import Matches, matches
+from synth_engine.evaluation.privacy.matches import Matches, MatchLevel, matches
 from synth_engine.evaluation.privacy.membership import (
     Audit,
+    Detection,
     Membership,
+    MembershipAttack,
     all_scores,
     audit_of,
     classifier_scores,
@@ -34,11 +36,14 @@ __all__ = [
     "AttributeInference",
     "Audit",
     "Closeness",
+    "Detection",
     "Estimate",
     "LeastEpsilon",
     "Linkability",
+    "MatchLevel",
     "Matches",
     "Membership",
+    "MembershipAttack",
     "NotMeasured",
     "Prepared",
     "PrivacyAttacks",

@@ -6,13 +6,12 @@ for ε (`least_epsilon`).
 
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 
 import numpy as np
 import numpy.typing as npt
 
-from synth_engine.domain import InputError
 from synth_engine.domain.randomness import derive_seed, generator
+from synth_engine.evaluation.extras import check_installed, one_thread
 from synth_engine.evaluation.privacy.features import MAX_ROWS, Prepared, Rows, Space
 from synth_engine.evaluation.privacy.intervals import auc, share
 from synth_engine.evaluation.privacy.neighbours import nearest
@@ -160,11 +159,7 @@ def classifier_scores(audit: Audit) -> Scores:
     Raises:
         InputError: If scikit-learn is missing.
     """
-    if find_spec("sklearn") is None:
-        raise InputError(
-            "the classifier of the membership attacks: expected scikit-learn, found none; "
-            "install it: pip install 'synth-engine[qa]'"
-        )
+    check_installed("the classifier of the membership attacks")
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     known = [audit.synthetic, audit.reference]
@@ -180,8 +175,9 @@ def classifier_scores(audit: Audit) -> Scores:
         random_state=audit.seed,
     )
     rows = np.concatenate([_table(columns, part) for part in known])
-    model.fit(rows, np.repeat([1, 0], [len(part) for part in known]))
-    return np.asarray(model.decision_function(_table(columns, audit.asked)), np.float64)
+    with one_thread():
+        model.fit(rows, np.repeat([1, 0], [len(part) for part in known]))
+        return np.asarray(model.decision_function(_table(columns, audit.asked)), np.float64)
 
 
 @dataclass(frozen=True)
