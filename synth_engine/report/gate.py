@@ -195,7 +195,7 @@ def _attribute_inference(report: Report, limits: Limits) -> _Said:
     risk = found.highest_risk
     passed = risk.lower <= limits.attribute_inference
     says = f"Most at risk is {found.highest!r}"
-    cure = "." if passed else ": its values follow from people's being in the training data" + _MEMORISED[1:]
+    cure = "." if passed else f", whose values can be read off the synthetic rows{_MEMORISED}"
     return _Said(passed, _interval(risk.value, risk.lower, risk.upper), limit, says + cure)
 
 
