@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from synth_pipeline.distributions import Distribution
 
-_TEXT = "#7f8794"
-_TRAINING = "#4f8ef7"
-_VALIDATION = "#e8833a"
+TEXT = "#7f8794"
+TRAINING = "#4f8ef7"
+VALIDATION = "#e8833a"
 _RATE = "#7a9e5f"
 _EPSILON = "#b06ab3"
 _MANY = 40
@@ -41,23 +41,23 @@ def loss_curve(
         learning_rates: Learning rate at each; None leaves it out.
     """
     figure, (axes, *below) = _stacked_axes([3.0] if learning_rates is None else [3.0, 1.0])
-    for name, colour, losses in (("training", _TRAINING, training), ("validation", _VALIDATION, validation)):
+    for name, colour, losses in (("training", TRAINING, training), ("validation", VALIDATION, validation)):
         _line(axes, epochs, losses, colour, name)
     if best is not None:
         for each in (axes, *below):
-            each.axvline(epochs[best], color=_TEXT, linewidth=1, linestyle=(0, (4, 4)))
+            each.axvline(epochs[best], color=TEXT, linewidth=1, linestyle=(0, (4, 4)))
         axes.plot(
             [epochs[best]],
             [validation[best]],
             "o",
-            color=_VALIDATION,
+            color=VALIDATION,
             markersize=9,
             fillstyle="none",
             label="kept model",
         )
     axes.set_ylim(*_range_of_interest([*training, *validation]))
-    axes.set_ylabel("loss (nats per row)", color=_TEXT)
-    axes.legend(frameon=False, labelcolor=_TEXT)
+    axes.set_ylabel("loss (nats per row)", color=TEXT)
+    axes.legend(frameon=False, labelcolor=TEXT)
     if learning_rates is not None:
         _plot_rates(below[0], epochs, learning_rates)
     return _finished(figure, below[-1] if below else axes)
@@ -74,7 +74,7 @@ def private_curve(epochs: Sequence[float], epsilons: Sequence[float], learning_r
     figure, (spent, rates) = _stacked_axes([2.0, 1.0])
     _line(spent, epochs, epsilons, _EPSILON, "epsilon")
     spent.set_ylim(bottom=0)
-    spent.set_ylabel("epsilon spent", color=_TEXT)
+    spent.set_ylabel("epsilon spent", color=TEXT)
     _plot_rates(rates, epochs, learning_rates)
     return _finished(figure, rates)
 
@@ -100,28 +100,28 @@ def distribution_grid(distributions: Sequence[Distribution]) -> bytes:
     )
     for place, each in enumerate(distributions):
         axes = figure.add_subplot(n_rows, _PANELS_IN_A_ROW, place + 1)
-        _style(axes)
+        style(axes)
         _plot_distribution(axes, each)
-    handles = [Patch(color=_TRAINING, label="synthetic")]
+    handles = [Patch(color=TRAINING, label="synthetic")]
     if any(each.real for each in distributions):
-        handles.append(Patch(color=_VALIDATION, label="real"))
-    figure.legend(handles=handles, loc="upper left", ncols=2, frameon=False, labelcolor=_TEXT, fontsize=9)
-    return _png(figure)
+        handles.append(Patch(color=VALIDATION, label="real"))
+    figure.legend(handles=handles, loc="upper left", ncols=2, frameon=False, labelcolor=TEXT, fontsize=9)
+    return as_png(figure)
 
 
 def _plot_distribution(axes: Axes, distribution: Distribution) -> None:
     places = range(len(distribution.labels))
-    shares: list[tuple[Sequence[float | None], str]] = [(distribution.synthetic, _TRAINING)]
+    shares: list[tuple[Sequence[float | None], str]] = [(distribution.synthetic, TRAINING)]
     if distribution.real:
-        shares.append((distribution.real, _VALIDATION))
+        shares.append((distribution.real, VALIDATION))
     width = 0.84 / len(shares)
     for number, (heights, colour) in enumerate(shares):
         middle = [place + (number - (len(shares) - 1) / 2) * width for place in places]
         axes.bar(middle, [height or 0.0 for height in heights], width, color=colour)
     if distribution.real:  # what too few people have is neither told nor nothing
         untold = [place + width / 2 for place, share in enumerate(distribution.real) if share is None]
-        axes.plot(untold, [0.0] * len(untold), "x", color=_VALIDATION, markersize=4, clip_on=False)
-    axes.set_title(shown_text(distribution.column, _MAX_TITLE), color=_TEXT, fontsize=9, parse_math=False)
+        axes.plot(untold, [0.0] * len(untold), "x", color=VALIDATION, markersize=4, clip_on=False)
+    axes.set_title(shown_text(distribution.column, _MAX_TITLE), color=TEXT, fontsize=9, parse_math=False)
     shown = (
         list(places) if not distribution.is_range else [0, len(distribution.labels) // 2, len(distribution.labels) - 1]
     )
@@ -157,9 +157,9 @@ def _plot_rates(axes: Axes, epochs: Sequence[float], learning_rates: Sequence[fl
     _line(axes, epochs, learning_rates, _RATE, "learning rate")
     highest = max((rate for rate in learning_rates if math.isfinite(rate)), default=0.0)
     axes.set_ylim(0, 1.15 * highest or 1)
-    axes.set_ylabel("learning rate", color=_TEXT)
+    axes.set_ylabel("learning rate", color=TEXT)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-3, 3))
-    axes.yaxis.get_offset_text().set_color(_TEXT)
+    axes.yaxis.get_offset_text().set_color(TEXT)
     axes.yaxis.set_major_locator(MaxNLocator(3))
 
 
@@ -173,26 +173,28 @@ def _stacked_axes(heights: Sequence[float]) -> tuple[Figure, list[Axes]]:
     for each in axes[:-1]:
         each.tick_params(labelbottom=False)
     for each in axes:
-        _style(each)
+        style(each)
     return figure, axes
 
 
-def _style(axes: Axes) -> None:
-    axes.tick_params(colors=_TEXT)
-    axes.grid(color=_TEXT, alpha=0.2)
+def style(axes: Axes) -> None:
+    """Lines and letters that are seen on a light and on a dark page."""
+    axes.tick_params(colors=TEXT)
+    axes.grid(color=TEXT, alpha=0.2)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_TEXT)
+    axes.spines[["left", "bottom"]].set_color(TEXT)
     axes.patch.set_alpha(0)
 
 
 def _finished(figure: Figure, lowest: Axes) -> bytes:
-    lowest.set_xlabel("epoch", color=_TEXT)
+    lowest.set_xlabel("epoch", color=TEXT)
     lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _png(figure)
+    return as_png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def as_png(figure: Figure) -> bytes:
+    """The picture on a transparent ground."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", transparent=True)
     return picture.getvalue()

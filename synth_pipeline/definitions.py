@@ -8,6 +8,7 @@ from synth_pipeline import assets, checks
 from synth_pipeline.automation.conditions import condition_sensors, with_conditions
 from synth_pipeline.automation.drift_report import drift_report
 from synth_pipeline.automation.failures import failures
+from synth_pipeline.automation.releases import releases
 from synth_pipeline.automation.retraining import retraining
 from synth_pipeline.automation.schedules import schedules
 from synth_pipeline.automation.sensors import arrivals
@@ -22,7 +23,7 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
         assets=with_conditions([*load_assets_from_package_module(assets), drift_report]),
         asset_checks=load_asset_checks_from_package_module(checks),
         jobs=REQUESTABLE,
-        sensors=[arrivals, schedules, retraining, failures, *condition_sensors()],
+        sensors=[arrivals, schedules, retraining, releases, failures, *condition_sensors()],
         resources={
             "storage": Storage(),
             "listener": Listener(),

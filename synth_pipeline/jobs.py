@@ -1,13 +1,19 @@
 """Jobs: what can be launched as one run."""
 
-from dagster import define_asset_job
+from dagster import AssetSelection, define_asset_job
 
 from synth_pipeline import assets
 from synth_pipeline.automation.drift_report import drift_report
 
 synthesize = define_asset_job(
     "synthesize",
-    selection=[getattr(assets, name) for name in assets.__all__],
+    selection=[
+        assets.original_data,
+        assets.column_stats,
+        assets.encoded_data,
+        assets.model_store,
+        assets.synthetic_data,
+    ],
     description="From a dataset's table to its synthetic twin. What is current already is not made again.",
 )
 
@@ -23,5 +29,12 @@ measure_drift = define_asset_job(
     description="How far a changed source is from what the model was trained with. Nothing is trained.",
 )
 
-REQUESTABLE = [synthesize, prepare, measure_drift]
+release = define_asset_job(
+    "release",
+    selection=AssetSelection.assets(assets.quality_report, assets.published_data)
+    | AssetSelection.checks_for_assets(assets.quality_report),
+    description="Measure how good and how private synthetic rows are, judge them, and publish what passes.",
+)
+
+REQUESTABLE = [synthesize, prepare, measure_drift, release]
 """Those that sensors request."""

@@ -62,6 +62,10 @@ class Storage(ConfigurableResource[None]):
         """Where tables are dropped: ``$SYNTH_INBOX``, or else the folder ``inbox`` below the root."""
         return inbox_folder(self.folder)
 
+    def published(self, named: str | None = None) -> UPath:
+        """Where datasets are published: what a dataset's file names, below the root where that is relative."""
+        return self.folder / (named or "published")
+
     def workspace(self, dataset: str) -> Workspace:
         """A dataset's workspace."""
         return Workspace(self.folder / dataset)

@@ -31,7 +31,15 @@ from synth_pipeline.resources import Listener, Storage
 STRATEGY_TAG = "synth/model_state_strategy"
 RESOURCES = {"storage", "listener"}
 # A run makes them one after the other.
-ORDER = ("original_data", "column_stats", "encoded_data", "model_store", "synthetic_data")
+ORDER = (
+    "original_data",
+    "column_stats",
+    "encoded_data",
+    "model_store",
+    "synthetic_data",
+    "quality_report",
+    "published_data",
+)
 
 
 @dataclass(frozen=True)
@@ -174,10 +182,19 @@ class StageRun:
             **facts,
             **metadata.provenance(manifests, self.workspace, outcome.reason, outcome.seconds, made_by),
         }
+        self.end(shown)
+        return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
+
+    def end(self, shown: Mapping[str, Any]) -> None:
+        """Tell what was made; with the last asset of the run the workspace is free for others."""
         self.listener.finished(self.stage.name, shown)
         if self._is_last():
             self.claim.release()
-        return MaterializeResult(metadata=shown, data_version=DataVersion(outcome.version))
+
+    def remember(self, **facts: Any) -> None:
+        """Add to what is remembered of the artefact that is there."""
+        if (record := self.record()) is not None:
+            write_record(self.workspace, self.stage.asset, record.model_copy(update=facts))
 
     def outcome(self, reason: str | None) -> Outcome:
         """The version that is there now."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from pydantic import ValidationError
 from upath import UPath
 
+from synth_engine._version import __version__
 from synth_engine.domain import ArtefactError, ProgressCallback
 from synth_engine.report.gate import judge
 from synth_engine.report.limits import Limits
 from synth_engine.report.measure import measure_report
 from synth_engine.report.page import render
-from synth_engine.report.results import NotDone, Report
+from synth_engine.report.results import Report
 from synth_engine.report.samples import inputs_of
 from synth_engine.workspace import Artefact, ArtefactReader, Manifest, Workspace
 
@@ -32,6 +33,8 @@ def make_report(
 ) -> Report:
     """Measure a workspace, and write ``QualityReport/report.json`` and ``report.html``; see `measure_report`.
 
+    What was measured of the artefacts that are there now, in the same way, is not measured again.
+
     Args:
         workspace_dir: The workspace.
         name: What the report calls the dataset.
@@ -42,6 +45,10 @@ def make_report(
         update_progress: Called after each part.
     """
     workspace = Workspace(workspace_dir)
+    found = current_report(workspace.root)
+    if found is not None and _answers(found, name, seed, qa):
+        write_report(found, workspace.root, limits=limits)
+        return found
     report, qa_page = measure_report(workspace.root, name=name, seed=seed, qa=qa, update_progress=update_progress)
     write_report(report, workspace.root, limits=limits)
     if qa_page is not None:
@@ -61,7 +68,13 @@ def write_report(report: Report, workspace_dir: Place, *, limits: Limits | None 
         raise ArtefactError(
             f"{workspace.folder(Artefact.REPORT)}: artefacts have changed since the report was measured; measure again"
         )
-    config = {"seed": report.seed, "qa": not isinstance(report.qa, NotDone), "name": report.name}
+    limits = limits or Limits()
+    config = {
+        "name": report.name,
+        "seed": report.seed,
+        "qa": "mostlyai-qa" in report.versions,  # asked, whether it answered or not
+        "limits": limits.model_dump(mode="json"),
+    }
     with workspace.replace(Artefact.REPORT, config=config, inputs=inputs) as writer:
         writer.write_bytes(JSON, report.model_dump_json(indent=1).encode())
         writer.write_bytes(PAGE, render(report, judge(report, limits), limits).encode())
@@ -79,6 +92,16 @@ def current_report(workspace_dir: Place) -> Report | None:
         return None
     report = read_report(workspace.root)
     return report if report.inputs == _digests(inputs_of(workspace)) else None
+
+
+def _answers(report: Report, name: str | None, seed: int, qa: bool) -> bool:
+    is_asked = "mostlyai-qa" in report.versions
+    return (
+        report.seed == seed
+        and is_asked == qa
+        and report.name == name
+        and report.versions["synth-engine"] == __version__
+    )
 
 
 def _parsed(reader: ArtefactReader) -> Report:

@@ -55,7 +55,7 @@ class Limits(BaseModel):
     which the report shows. An attack for which there were too few rows counts as failed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     broken_constraints: float = Field(0.0, ge=0, le=1)
     """Share of rows that may break a constraint."""

@@ -44,6 +44,8 @@ ANALYZE = Stage("analyze", "column_stats", (Artefact.TGT_STATS,), (Artefact.CTX_
 ENCODE = Stage("encode", "encoded_data", (Artefact.ENCODED_DATA,))
 TRAIN = Stage("train", "model_store", (Artefact.MODEL_DATA,))
 GENERATE = Stage("generate", "synthetic_data", (Artefact.SYNTHETIC_DATA,))
+REPORT = Stage("report", "quality_report", (Artefact.REPORT,))
+PUBLISH = Stage("publish", "published_data", ())
 
 
 def after(*assets: str) -> dict[str, AssetIn]:

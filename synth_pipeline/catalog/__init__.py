@@ -8,6 +8,7 @@ from synth_pipeline.catalog.dataset import DEFAULT_SEED, DatasetConfig, DriftCon
 from synth_pipeline.catalog.errors import CatalogError, Problem
 from synth_pipeline.catalog.folder import SUFFIX, Catalog
 from synth_pipeline.catalog.names import RESERVED_NAMES, check_name, dataset_name, safe_name
+from synth_pipeline.catalog.release import ReleaseConfig
 from synth_pipeline.catalog.schema import SCHEMA_FILE, dataset_schema
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "DatasetConfig",
     "DriftConfig",
     "Problem",
+    "ReleaseConfig",
     "check_name",
     "dataset_name",
     "dataset_schema",

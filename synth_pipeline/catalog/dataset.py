@@ -18,6 +18,7 @@ from synth_engine.domain import (
 from synth_pipeline.catalog.documents import Document
 from synth_pipeline.catalog.errors import CatalogError, Problem
 from synth_pipeline.catalog.messages import worded
+from synth_pipeline.catalog.release import ReleaseConfig
 from synth_pipeline.catalog.schedules import check_cron, check_timezone
 
 DEFAULT_SEED = 0
@@ -83,6 +84,8 @@ class DatasetConfig(BaseModel):
     """Whether a source that has changed starts a run by itself."""
     drift: DriftConfig | None = None
     """What a changed source is measured by before anything is made anew. Left out, every change counts."""
+    release: ReleaseConfig | None = None
+    """What may be published where. With it, new synthetic rows are measured, judged and published by themselves."""
 
     @field_validator(*_SEEDED_SECTIONS, mode="before")
     @classmethod

@@ -95,6 +95,26 @@ def schema(
     typer.echo(f"Wrote {output}")
 
 
+@app.command(cls=Command)
+def verify(
+    folder: Annotated[str, typer.Argument(help="Folder or URL of what was published.", metavar="FOLDER")],
+    key: Annotated[
+        Path | None, typer.Option(help="Public key of whoever is to have signed, as PEM.", metavar="FILE")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Check what was published: its signature, and every file against the evidence. Ends with 1 where it is not so."""
+    from synth_pipeline.release import verify as verified
+
+    holds, wrong = verified(UPath(folder), key)
+    for line in holds:
+        typer.echo(f"✓ {printable(line)}")
+    for line in wrong:
+        typer.echo(f"✗ {printable(line)}")
+    if wrong:
+        raise typer.Exit(1)
+
+
 def _catalog(storage: str | None) -> "Catalog":
     from synth_pipeline.catalog import Catalog
 

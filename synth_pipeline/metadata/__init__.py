@@ -17,6 +17,7 @@ from synth_pipeline.metadata.common import (
 )
 from synth_pipeline.metadata.model import model_store
 from synth_pipeline.metadata.original import original_data
+from synth_pipeline.metadata.release import published_data, quality_report, verdict
 from synth_pipeline.metadata.synthetic import N_PREVIEW_ROWS, distributions, quality, synthetic_data
 
 __all__ = [
@@ -32,9 +33,12 @@ __all__ = [
     "original_data",
     "privacy",
     "provenance",
+    "published_data",
     "quality",
+    "quality_report",
     "speed",
     "synthetic_data",
     "table_schema",
     "value_privacy",
+    "verdict",
 ]

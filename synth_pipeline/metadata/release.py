@@ -1,0 +1,80 @@
+"""What the pages of quality_report and published_data show."""
+
+from dagster import MetadataValue
+from upath import UPath
+
+from synth_engine.report import NotDone, Report, Verdict
+from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, without_none
+from synth_pipeline.release import Evidence
+
+
+def quality_report(report: Report, verdict_: Verdict, folder: UPath, drawn: str | None) -> Metadata:
+    """Headline figures, the verdict, a picture, and where the page is.
+
+    Args:
+        report: What was measured.
+        verdict_: By the dataset's limits.
+        folder: Where the page is.
+        drawn: The picture, if it is known already.
+    """
+    shown: Metadata = {"figures": MetadataValue.md(_drawn(report) if drawn is None else drawn)}
+    fidelity, privacy = report.fidelity, report.privacy
+    if not isinstance(fidelity, NotDone) and fidelity.accuracy is not None:
+        shown |= {
+            "accuracy": round(fidelity.accuracy.synthetic, 4),
+            "accuracy_ceiling": round(fidelity.accuracy.ceiling, 4),
+        }
+    if not isinstance(report.discriminator, NotDone) and report.discriminator.synthetic is not None:
+        shown["discriminator_auc"] = round(report.discriminator.synthetic.auc, 4)
+    if not isinstance(privacy, NotDone):
+        attack = getattr(privacy.membership, "distance", None)
+        shown["membership_auc"] = None if attack is None else round(attack.auc.value, 4)
+        exact = getattr(privacy.matches, "exact", None)
+        shown["copied_rows"] = None if exact is None else exact.training.hits
+        shown["copied_rows_by_chance"] = None if exact is None else exact.holdout.hits
+    return (
+        verdict(verdict_)
+        | without_none(shown)
+        | {
+            "page": MetadataValue.path(str(folder / "report.html")),
+            "json": MetadataValue.path(str(folder / "report.json")),
+        }
+    )
+
+
+def verdict(found: Verdict) -> Metadata:
+    """What the gate says, in a word and in a table."""
+    told = "not to be published" if not found.passed else "with care" if found.warnings else "may be published"
+    lines = ["| check | found | tolerated | |", "|---|---|---|---|"]
+    for finding in found.findings:
+        mark = "✓" if finding.passed else {"block": "✗ forbids", "warn": "! warns"}.get(finding.severity, "")
+        name = finding.check.replace("_", " ")
+        lines.append(f"| {name} | {cell(finding.measured)} | {_cell(finding.limit)} | {mark} |")
+    told_why = [f"* **{each.check.replace('_', ' ')}**: {_cell(each.says)}" for each in found.blocking + found.warnings]
+    return {"verdict": told, "checks": MetadataValue.md("\n".join([*lines, "", *told_why]))}
+
+
+def published_data(evidence: Evidence, folder: UPath, is_new: bool) -> Metadata:
+    """Where it is, under which version, and who overrode what."""
+    shown: Metadata = {
+        "version": evidence.version,
+        "decision": "published now" if is_new else "was published already, nothing has changed",
+        "folder": MetadataValue.path(str(folder)),
+        "evidence": MetadataValue.path(str(folder / "evidence.json")),
+        "files": len(evidence.files),
+        "published": evidence.published.isoformat(),
+    }
+    if evidence.override is not None:
+        shown |= {"override_by": evidence.override.by, "override_reason": evidence.override.reason}
+    return shown | verdict(evidence.verdict)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _drawn(report: Report) -> str:
+    from synth_pipeline.charts_of_report import report_figures  # drawing takes a second to import
+
+    png = report_figures(report)
+    return "" if png is None else str(markdown_picture(png, "fidelity of columns, and attacks").value)
