@@ -11,6 +11,7 @@ from synth_engine.domain import UserError
 from synth_pipeline.definitions import build_definitions, defs
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Storage
+from synth_pipeline.stages import ORDER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -21,7 +22,7 @@ def test_definitions_are_loadable():
 
 def test_every_asset_says_what_it_is():
     nodes = list(defs.resolve_asset_graph().asset_nodes)
-    assert len(nodes) == 6
+    assert len(nodes) == 8
     for node in nodes:
         assert node.description
         assert node.kinds
@@ -36,13 +37,13 @@ def test_the_order_is_that_of_the_engine():
     graph = defs.resolve_asset_graph()
     order = [key.to_user_string() for key in graph.toposorted_asset_keys]
     order.remove("drift_report")
-    assert order == ["original_data", "column_stats", "encoded_data", "model_store", "synthetic_data"]
+    assert tuple(order) == ORDER
     assert graph.get(AssetKey("encoded_data")).parent_keys == {AssetKey("original_data"), AssetKey("column_stats")}
 
 
 def test_what_starts_runs_by_itself():
     running = {sensor.name for sensor in defs.sensors if sensor.default_status.value == "RUNNING"}
-    assert running == {"arrivals", "schedules", "retraining", "failures"}
+    assert running == {"arrivals", "schedules", "retraining", "releases", "failures"}
     stopped = {sensor.name for sensor in defs.sensors} - running
     assert stopped == {"changed_inputs_cpu", "changed_inputs_gpu"}
 
