@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from dagster import Config, DataVersion, Failure, MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
+from dagster import (
+    AssetObservation,
+    Config,
+    DataVersion,
+    Failure,
+    MaterializeResult,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    graph_asset,
+    op,
+)
 from pydantic import Field
 
 from synth_engine.domain import UserError
@@ -30,7 +41,7 @@ def publish_rows(context: OpExecutionContext, config: OverrideConfig) -> Materia
         release = release_of(run.config)
         verdict = judge(report, release.limits)
         if not verdict.passed and override is None:
-            raise _refused(run, report, verdict)
+            raise _refused(run, verdict)
         storage: Storage = context.resources.storage
         made = publish(
             Release(run.dataset, run.config, run.workspace, report, verdict, override, context.run_id),
@@ -54,15 +65,19 @@ def _report(run: StageRun) -> Report:
     return report
 
 
-def _refused(run: StageRun, report: Report, verdict: Verdict) -> Failure:
+def _refused(run: StageRun, verdict: Verdict) -> Failure:
+    """What the run fails with; the asset's own page, where a failure leaves nothing, gets an observation."""
     reasons = "\n".join(f"* {finding.check}: {finding.says}" for finding in verdict.blocking)
-    return Failure(
-        description=f"{run.dataset} was not published, {len(verdict.blocking)} checks forbid it:\n{reasons}\n"
+    told = (
+        f"{run.dataset} was not published, {len(verdict.blocking)} checks forbid it:\n{reasons}\n"
         "Mend what they say and make the rows anew; change release.limits in the dataset's file if they are not meant; "
-        "or launch this asset with override_by and override_reason, which are recorded.",
-        metadata=metadata.verdict(verdict),
-        allow_retries=False,
+        "or launch this asset with override_by and override_reason, which are recorded."
     )
+    shown = metadata.verdict(verdict)
+    run.context.log_event(
+        AssetObservation(asset_key=run.stage.asset, partition=run.dataset, description=told, metadata=shown)
+    )
+    return Failure(description=told, metadata=shown, allow_retries=False)
 
 
 @graph_asset(**ASSET, ins=after("quality_report"), kinds={"parquet"}, tags=SHAREABLE)

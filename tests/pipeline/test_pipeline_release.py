@@ -111,6 +111,8 @@ def test_copies_are_refused_and_the_refusal_explains_itself(storage, instance):
     assert "was not published" in told.description
     assert "* matches: " in told.description
     assert "checks" in told.metadata
+    [seen] = instance.fetch_observations(published_data.key, limit=5).records
+    assert "* matches: " in seen.asset_observation.description
     assert not releases(storage, "bad")
     failed = {event.check_name for event in result.get_asset_check_evaluations() if not event.passed}
     assert "matches" in failed
