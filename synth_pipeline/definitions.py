@@ -13,7 +13,7 @@ from synth_pipeline.automation.retraining import retraining
 from synth_pipeline.automation.schedules import schedules
 from synth_pipeline.automation.sensors import arrivals
 from synth_pipeline.compute import executor, handover
-from synth_pipeline.jobs import REQUESTABLE
+from synth_pipeline.jobs import REQUESTABLE, audit
 from synth_pipeline.resources import Listener, Notifier, Storage
 
 
@@ -22,7 +22,7 @@ def build_definitions(**resource_overrides: Any) -> Definitions:
     return Definitions(
         assets=with_conditions([*load_assets_from_package_module(assets), drift_report]),
         asset_checks=load_asset_checks_from_package_module(checks),
-        jobs=REQUESTABLE,
+        jobs=[*REQUESTABLE, audit],
         sensors=[arrivals, schedules, retraining, releases, failures, *condition_sensors()],
         resources={
             "storage": Storage(),

@@ -36,5 +36,11 @@ release = define_asset_job(
     description="Measure how good and how private synthetic rows are, judge them, and publish what passes.",
 )
 
+audit = define_asset_job(
+    "audit",
+    selection=[assets.shadow_audit],
+    description="Attack the settings of a dataset by small models with and without people who stand out.",
+)
+
 REQUESTABLE = [synthesize, prepare, measure_drift, release]
 """Those that sensors request."""

@@ -146,6 +146,22 @@ def report(
 
 
 @app.command(cls=Command)
+def audit(
+    workspace: Annotated[str, typer.Argument(help="Folder or URL of a workspace.", metavar="WORKSPACE")] = WORKSPACE,
+    shadows: Annotated[int, typer.Option(help="How many models to train.", metavar="NUMBER", min=2)] = 8,
+    targets: Annotated[int, typer.Option(help="How many people to ask about.", metavar="NUMBER", min=10)] = 100,
+    rows: Annotated[int, typer.Option(help="Rows of each training, at most.", metavar="NUMBER", min=100)] = 2_000,
+    max_epochs: Annotated[float, typer.Option(help="Of each training.", metavar="NUMBER", min=0.1)] = 30.0,
+    seed: Annotated[int, typer.Option(help="Of coins and trainings.", metavar="NUMBER")] = 0,
+    debug: opt.Debug = False,
+) -> None:
+    """Attack the settings of a workspace: small models with and without people who stand out. Takes minutes."""
+    from synth_engine.cli.auditing import run_audit
+
+    run_audit(workspace, n_shadows=shadows, n_targets=targets, n_rows=rows, max_epochs=max_epochs, seed=seed)
+
+
+@app.command(cls=Command)
 def demo(
     customers: Annotated[Path, typer.Argument(help="Where to write the customers: .csv, .parquet, …", metavar="FILE")],
     orders: Annotated[Path | None, typer.Option(help="Also write their orders to this file.", metavar="FILE")] = None,

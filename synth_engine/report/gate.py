@@ -6,7 +6,7 @@ Belongs here: what each check looks at, and what it says. Does not belong here: 
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from synth_engine.evaluation.privacy import Detection, Membership, MembershipAttack, NotMeasured, Risk
+from synth_engine.evaluation.privacy import Detection, MatchLevel, Membership, MembershipAttack, NotMeasured, Risk
 from synth_engine.report.limits import CHECKS, Check, Limits, Severity
 from synth_engine.report.results import NotDone, Part, Report
 
@@ -114,7 +114,7 @@ def _constraints(report: Report, limits: Limits) -> _Said:
 
 
 def _matches(report: Report, limits: Limits) -> _Said:
-    limit = f"as many as of held-out rows (p above {limits.matches_p_value:g})"
+    limit = f"{limits.matches_excess:.0%} more than of held-out rows, or by chance (p above {limits.matches_p_value:g})"
     if isinstance(report.privacy, NotDone):
         return _unknown(report.privacy.not_done, limit)
     found = report.privacy.matches
@@ -122,13 +122,18 @@ def _matches(report: Report, limits: Limits) -> _Said:
         return _unknown(found.not_measured, limit)
     kinds = {"exact": found.exact, "isolated": found.isolated, "all but one column": found.all_but_one}
     levels = {name: level for name, level in kinds.items() if not isinstance(level, NotMeasured)}
-    name, worst = min(levels.items(), key=lambda pair: pair[1].p_value)
-    passed = worst.p_value > limits.matches_p_value
+    name, worst = min(levels.items(), key=lambda pair: (_is_tolerated(pair[1], limits), pair[1].p_value))
+    passed = _is_tolerated(worst, limits)
     unit = f"{report.privacy.unit}s"
     seen = f"{worst.training.value:.2%} of training {unit} are among the synthetic ones, of held-out ones"
     says = f"{seen} {worst.holdout.value:.2%} ({name} matches, p {worst.p_value:.2g})"
     cure = "" if passed else "; training rows were copied: protect values, train shorter or with differential privacy"
     return _Said(passed, f"{worst.training.hits:,} against {worst.holdout.hits:,}", limit, f"{says}{cure}.")
+
+
+def _is_tolerated(level: MatchLevel, limits: Limits) -> bool:
+    is_chance = level.p_value > limits.matches_p_value
+    return is_chance or level.excess.lower <= limits.matches_excess * level.holdout.value
 
 
 def _closeness(report: Report, limits: Limits) -> _Said:

@@ -62,6 +62,10 @@ class Limits(BaseModel):
     matches_p_value: float = Field(0.001, gt=0, lt=1)
     """Matches with training rows are refused if so many more of them than of held-out rows occur by chance as rarely as
     this; of three kinds of matches, each."""
+    matches_excess: float = Field(0.1, ge=0)
+    """How many more matches with training rows there may be, as a share of those with held-out rows, by the lower end
+    of the interval of the difference. Where held-out rows have none, as rows are long, none are tolerated; where many
+    match by chance, a hundred thousand rows would show differences that mean nothing."""
     closeness: float = Field(0.55, ge=0.5, le=1)
     """Share of synthetic rows closer to training than to held-out rows; 0.5 is chance."""
     membership_auc: float = Field(0.55, ge=0.5, le=1)

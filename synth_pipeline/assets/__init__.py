@@ -6,6 +6,7 @@ from synth_pipeline.assets.model_store import model_store
 from synth_pipeline.assets.original_data import original_data
 from synth_pipeline.assets.published_data import published_data
 from synth_pipeline.assets.quality_report import quality_report
+from synth_pipeline.assets.shadow_audit import shadow_audit
 from synth_pipeline.assets.synthetic_data import synthetic_data
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "original_data",
     "published_data",
     "quality_report",
+    "shadow_audit",
     "synthetic_data",
 ]

@@ -17,7 +17,7 @@ from synth_pipeline.metadata.common import (
 )
 from synth_pipeline.metadata.model import model_store
 from synth_pipeline.metadata.original import original_data
-from synth_pipeline.metadata.release import published_data, quality_report, verdict
+from synth_pipeline.metadata.release import published_data, quality_report, shadow_audit, verdict
 from synth_pipeline.metadata.synthetic import N_PREVIEW_ROWS, distributions, quality, synthetic_data
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "published_data",
     "quality",
     "quality_report",
+    "shadow_audit",
     "speed",
     "synthetic_data",
     "table_schema",

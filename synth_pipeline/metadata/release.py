@@ -3,6 +3,7 @@
 from dagster import MetadataValue
 from upath import UPath
 
+from synth_engine.audit import ShadowAudit
 from synth_engine.report import NotDone, Report, Verdict
 from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, without_none
 from synth_pipeline.release import Evidence
@@ -78,3 +79,27 @@ def _drawn(report: Report) -> str:
 
     png = report_figures(report)
     return "" if png is None else str(markdown_picture(png, "fidelity of columns, and attacks").value)
+
+
+def shadow_audit(found: ShadowAudit) -> Metadata:
+    """Figures of an audit with their intervals, and what they mean."""
+    both = {"by who has the model": found.by_likelihood, "by who has the rows": found.by_nearness}
+    titles = ("", "AUC", "found at 1 % false", "found at 0.1 %", "AUC of the most exposed", "ε at least")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for title, each in both.items():
+        figures = (each.auc, each.at_1_percent, each.at_01_percent, each.most_exposed_auc)
+        told = ["–" if one is None else f"{one.value:.3f} [{one.lower:.3f}, {one.upper:.3f}]" for one in figures]
+        lines.append(f"| {title} | {' | '.join(told)} | {each.least_epsilon:.3g} |")
+    return without_none(
+        {
+            "figures": MetadataValue.md("\n".join(lines)),
+            "auc_by_likelihood": round(found.by_likelihood.auc.value, 4),
+            "auc_by_nearness": round(found.by_nearness.auc.value, 4),
+            "models": found.n_shadows,
+            "people_asked_about": found.n_targets,
+            "epsilon_guaranteed": found.epsilon,
+            "guarantee_disproved": found.is_disproved,
+            "means": found.means,
+            "does_not_mean": found.does_not_mean,
+        }
+    )

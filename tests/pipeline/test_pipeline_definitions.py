@@ -22,13 +22,13 @@ def test_definitions_are_loadable():
 
 def test_every_asset_says_what_it_is():
     nodes = list(defs.resolve_asset_graph().asset_nodes)
-    assert len(nodes) == 8
+    assert len(nodes) == 9
     for node in nodes:
         assert node.description
         assert node.kinds
         assert node.owners
-        assert node.group_name in {"synthesis", "drift"}
-        assert node.code_version or node.group_name == "drift"  # a report is made whenever it is asked for
+        assert node.group_name in {"synthesis", "drift", "audit"}
+        assert node.code_version or node.group_name in {"drift", "audit"}  # a report is made whenever it is asked for
         assert node.tags["contents"] in {"sensitive", "shareable"}
         assert node.partitions_def.name == "dataset"
 
@@ -36,7 +36,8 @@ def test_every_asset_says_what_it_is():
 def test_the_order_is_that_of_the_engine():
     graph = defs.resolve_asset_graph()
     order = [key.to_user_string() for key in graph.toposorted_asset_keys]
-    order.remove("drift_report")
+    for on_demand in ("drift_report", "shadow_audit"):
+        order.remove(on_demand)
     assert tuple(order) == ORDER
     assert graph.get(AssetKey("encoded_data")).parent_keys == {AssetKey("original_data"), AssetKey("column_stats")}
 

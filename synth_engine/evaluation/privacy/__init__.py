@@ -9,9 +9,10 @@ thresholds, reports.
 """
 
 from synth_engine.evaluation.privacy.closeness import Closeness, closeness
+from synth_engine.evaluation.privacy.exposure import isolation_of, nearness_to
 from synth_engine.evaluation.privacy.features import MAX_ROWS, Prepared, prepare
 from synth_engine.evaluation.privacy.inference import AttributeInference, attribute_inference
-from synth_engine.evaluation.privacy.least_epsilon import LeastEpsilon, least_epsilon
+from synth_engine.evaluation.privacy.least_epsilon import LeastEpsilon, least_epsilon, least_epsilon_of_guesses
 from synth_engine.evaluation.privacy.linkability import Linkability, linkability
 from synth_engine.evaluation.privacy.matches import Matches, MatchLevel, matches
 from synth_engine.evaluation.privacy.membership import (
@@ -59,10 +60,13 @@ __all__ = [
     "closeness",
     "density_ratio_scores",
     "distance_scores",
+    "isolation_of",
     "least_epsilon",
+    "least_epsilon_of_guesses",
     "linkability",
     "matches",
     "membership",
+    "nearness_to",
     "prepare",
     "singling_out",
 ]

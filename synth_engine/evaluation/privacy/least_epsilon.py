@@ -126,6 +126,19 @@ def least_epsilon(
     )
 
 
+def least_epsilon_of_guesses(right: int, guesses: int, *, n_asked: int, delta: float, error: float) -> float:
+    """The bound by guesses alone, see `least_epsilon`: a smaller ε is refuted but for this error.
+
+    Args:
+        right: Right guesses.
+        guesses: All guesses.
+        n_asked: How many were in or out by a fair coin.
+        delta: The δ that is claimed.
+        error: Probability with which the bound may be too high by chance.
+    """
+    return _by_guesses(right, guesses - right, delta, n_asked, error)
+
+
 def _events(scores: dict[str, tuple[Scores, Scores]]) -> Iterator[_Event]:
     for name, pair in scores.items():
         both = np.sort(np.concatenate(pair))
