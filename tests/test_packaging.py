@@ -111,3 +111,13 @@ assert "found no peft, safetensors, tokenizers, transformers, xgrammar" in said,
 assert "pip install 'synth-engine[language]'" in said, said
 """
     assert loaded_by(code, ["torch"]) == ["torch"]
+
+
+def test_files_that_are_no_modules_are_shipped():
+    """Templates, styles and the marker of types are named in pyproject.toml, without which a wheel lacks them."""
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
+    for package in ("synth_engine", "synth_pipeline"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
+                folder = ".".join(path.parent.relative_to(ROOT).parts)
+                assert any(path.match(pattern) for pattern in data.get(folder, ())), path
