@@ -69,7 +69,7 @@ def read_samples(workspace: Workspace, max_cells: int = MAX_CELLS) -> Samples:
         "synthetic": [partial(_synthetic, made, name) for name in made.parts()],
     }
     there = {"training": target.data.rows(TRAINING), "holdout": target.data.rows(VALIDATION), "synthetic": made.rows()}
-    found = {name: _first(parts, limit, target.schema) for name, parts in readers.items()}
+    found = {name: _first(parts, limit, target.schema, keys.context_key) for name, parts in readers.items()}
     names = [key for key in (keys.primary_key, keys.context_key) if key is not None]
     return Samples(
         **found,
@@ -104,7 +104,8 @@ def _synthetic(made: Any, name: str) -> pa.Table:
     return original_table(made.table(name))
 
 
-def _first(parts: Iterable[Callable[[], pa.Table]], limit: int, schema: pa.Schema) -> pa.Table:
+def _first(parts: Iterable[Callable[[], pa.Table]], limit: int, schema: pa.Schema, context_key: str | None) -> pa.Table:
+    """So many rows at most, of whole subjects where they have a key."""
     tables: list[pa.Table] = []
     n_rows = 0
     for read in parts:
@@ -112,7 +113,14 @@ def _first(parts: Iterable[Callable[[], pa.Table]], limit: int, schema: pa.Schem
         n_rows += tables[-1].num_rows
         if n_rows >= limit:
             break
-    return pa.concat_tables(tables).slice(0, limit) if tables else schema.empty_table()
+    if not tables:
+        return schema.empty_table()
+    whole = pa.concat_tables(tables)
+    first = whole.slice(0, limit)
+    if context_key is None or context_key not in whole.column_names or first.num_rows == whole.num_rows:
+        return first
+    cut_off = whole[context_key][limit]  # events of a subject are next to each other
+    return first.filter(pc.fill_null(pc.not_equal(first[context_key], cut_off), fill_value=True))
 
 
 def _subjects(tables: dict[str, pa.Table], context_key: str | None) -> Rows | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from synth_pipeline.catalog.errors import CatalogError
 
 # Folders beside the workspaces, so no workspace may be called so.
-RESERVED_NAMES = frozenset({"datasets", "inbox", "sources"})
+RESERVED_NAMES = frozenset({"datasets", "inbox", "published", "sources"})
 _ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".csv", ".tsv", ".parquet", ".pq")
 
 

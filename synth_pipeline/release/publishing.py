@@ -83,6 +83,7 @@ def publish(release: Release, publish_to: UPath) -> Publication:
     version = _version(release, hashes)
     folder = publish_to / release.dataset / version
     with _explained(folder):
+        folder.fs.invalidate_cache()
         found = _published(folder)
         if found is None:
             evidence = _evidence(release, version, hashes)

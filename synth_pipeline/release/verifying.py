@@ -33,11 +33,9 @@ def verify(folder: UPath, public_key: Path | None = None) -> tuple[list[str], li
         UserError: there is no publication, or the key is none.
     """
     folder = _one_publication(folder)
+    content, signature_text = (_read(folder, name) for name in (EVIDENCE, SIGNATURE))
     try:
-        content = (folder / EVIDENCE).read_bytes()
-        signature = base64.b64decode((folder / SIGNATURE).read_bytes().strip(), validate=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{folder}: expected a publication, found no {Path(str(error.filename or '')).name}") from None
+        signature = base64.b64decode(signature_text.strip(), validate=True)
     except binascii.Error:
         return [], [f"{SIGNATURE} is no signature"]
     public, whose = _public_key(folder, public_key)
@@ -58,6 +56,13 @@ def verify(folder: UPath, public_key: Path | None = None) -> tuple[list[str], li
         f"{evidence.override.reason}",
     ]
     return [line for line in holds if line], wrong
+
+
+def _read(folder: UPath, name: str) -> bytes:
+    try:
+        return bytes((folder / name).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{folder}: expected a publication, found no {name} in it") from None
 
 
 def _one_publication(folder: UPath) -> UPath:

@@ -26,11 +26,13 @@ from synth_pipeline.release import Override, Release, publish, verify
 from synth_pipeline.release import publishing as publishing_module
 from synth_pipeline.resources import Storage
 from tests.pipeline.automated import HEARD, Automated, Heard
+from tests.workspace.object_store import bucket, object_store
 
 sys.path += [str(Path(__file__).parent.parent / folder) for folder in ("evaluation", "report")]
 from finished import finished, put
 from populations import people
 
+__all__ = ["bucket", "object_store"]
 WHO = {"override_by": "Ada", "override_reason": "for the demonstration on Friday"}
 N = 600
 
@@ -217,6 +219,18 @@ def test_a_place_that_cannot_be_written_is_told(storage, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match=r"release\.publish_to"):
         publish(release(storage, "good"), UPath(tmp_path / "file"))
+
+
+def test_on_an_object_store(storage, bucket):
+    place = UPath(bucket) / "published"
+    publication = publish(release(storage, "good"), place)
+    assert publication.is_new
+    assert not publish(release(storage, "good"), place).is_new
+    holds, wrong = verify(place / "good")
+    assert len(holds) == 4
+    assert not wrong
+    (publication.folder / "report.html").write_bytes(b"changed")
+    assert verify(place / "good")[1] == ["report.html is not what was published"]
 
 
 def test_passwords_in_sources_are_not_told(storage):

@@ -12,6 +12,7 @@ from finished import finished, put
 
 from synth_engine.domain import ArtefactError
 from synth_engine.report import Report, current_report, judge, make_report, read_report, render, write_report
+from synth_engine.report.samples import read_samples
 from synth_engine.workspace import Artefact, Workspace
 
 sys.path.append(str(Path(__file__).parent.parent / "evaluation"))
@@ -132,3 +133,14 @@ def test_in_a_browser(workspace, page, tmp_path):
         browser.close()
     assert all(url.startswith("file:") for url in asked)
     assert not errors
+
+
+def test_no_subject_is_cut_in_two(tmp_path):
+    """Of more rows than are read at most the first whole subjects are taken."""
+    table = people(600, 1)
+    owners = pa.array([f"p{place // 3}" for place in range(600)])
+    workspace = finished(tmp_path, table.append_column("person", owners), tgt_context_key="person")
+    samples = read_samples(workspace, max_cells=8 * 100)
+    assert 96 <= samples.training.num_rows <= 100
+    assert samples.training.num_rows == 3 * len(samples.training["person"].unique())
+    assert "were read" in " ".join(samples.notes)
