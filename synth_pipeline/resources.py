@@ -64,6 +64,8 @@ class Storage(ConfigurableResource[None]):
 
     def published(self, named: str | None = None) -> UPath:
         """Where datasets are published: what a dataset's file names, below the root where that is relative."""
+        if named is not None and ("://" in named or UPath(named).is_absolute()):
+            return UPath(named)
         return self.folder / (named or "published")
 
     def workspace(self, dataset: str) -> Workspace:

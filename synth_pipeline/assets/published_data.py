@@ -40,14 +40,16 @@ def publish_rows(context: OpExecutionContext, config: OverrideConfig) -> Materia
         report = _report(run)
         release = release_of(run.config)
         verdict = judge(report, release.limits)
-        if not verdict.passed and override is None:
+        if verdict.passed:
+            override = None  # there is nothing to override
+        elif override is None:
             raise _refused(run, verdict)
         storage: Storage = context.resources.storage
         made = publish(
             Release(run.dataset, run.config, run.workspace, report, verdict, override, context.run_id),
             storage.published(release.publish_to),
         )
-        if made.is_new and not verdict.passed and override is not None:
+        if made.is_new and override is not None:
             text = f"{override.by} published against {len(verdict.blocking)} checks: {override.reason}"
             notice = Notice(
                 title="Published against the verdict", text=text, dataset=run.dataset, run_id=context.run_id

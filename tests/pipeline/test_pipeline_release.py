@@ -221,6 +221,20 @@ def test_a_place_that_cannot_be_written_is_told(storage, tmp_path):
         publish(release(storage, "good"), UPath(tmp_path / "file"))
 
 
+def test_where_datasets_are_published(storage, tmp_path):
+    assert str(storage.published()) == f"{storage.folder}/published"
+    assert str(storage.published("there/too")) == f"{storage.folder}/there/too"
+    assert str(storage.published(str(tmp_path))) == str(tmp_path)
+    assert str(storage.published("memory://shared/twins")) == "memory://shared/twins"
+
+
+def test_an_override_that_nothing_needs_is_none(storage, instance):
+    assert run(storage, instance, "good", WHO).success
+    [folder] = releases(storage, "good")
+    assert json.loads((folder / "evidence.json").read_text())["override"] is None
+    assert not HEARD
+
+
 def test_on_an_object_store(storage, bucket):
     place = UPath(bucket) / "published"
     publication = publish(release(storage, "good"), place)
