@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from synth_engine.report import NotDone, Report
+from synth_engine.evaluation.privacy import NotMeasured
+from synth_engine.report import Report
 from synth_pipeline import charts
 
 _MOST_COLUMNS = 14
@@ -20,7 +21,7 @@ def report_figures(report: Report) -> bytes | None:
     Args:
         report: What was measured.
     """
-    fidelity = None if isinstance(report.fidelity, NotDone) else report.fidelity
+    fidelity = None if isinstance(report.fidelity, NotMeasured) else report.fidelity
     columns = sorted(fidelity.columns.items(), key=lambda pair: -pair[1].accuracy.shortfall) if fidelity else []
     attacks = list(_attacks(report))
     if not columns and not attacks:
@@ -35,7 +36,7 @@ def report_figures(report: Report) -> bytes | None:
 
 
 def _attacks(report: Report) -> Iterator[Interval]:
-    if isinstance(report.privacy, NotDone):
+    if isinstance(report.privacy, NotMeasured):
         return
     membership = report.privacy.membership
     for name in ("distance", "density_ratio", "classifier"):
@@ -43,7 +44,7 @@ def _attacks(report: Report) -> Iterator[Interval]:
             yield f"membership by {name.split('_')[0]}", attack.auc.value, attack.auc.lower, attack.auc.upper
     if (share := getattr(report.privacy.closeness, "share_closer_to_training", None)) is not None:
         yield "closer to training rows", share.value, share.lower, share.upper
-    if not isinstance(report.discriminator, NotDone) and (found := report.discriminator.synthetic) is not None:
+    if not isinstance(report.discriminator, NotMeasured) and (found := report.discriminator.synthetic) is not None:
         yield "judge of synthetic rows", found.auc, *found.interval
 
 

@@ -15,7 +15,6 @@ from upath import UPath
 from synth_engine.audit.plan import AuditPlan, pool
 from synth_engine.domain import AnalyzeConfig, ArtefactError, ModelStateStrategy, TrainConfig
 from synth_engine.domain.randomness import derive_seed
-from synth_engine.estimators import TabularARGN
 from synth_engine.evaluation.privacy import nearness_to
 from synth_engine.stages import analyze, encode, generate, split, train
 from synth_engine.stages.original import Original
@@ -56,6 +55,8 @@ def train_shadow(workspace_dir: str | Path | UPath, plan: AuditPlan, number: int
         ArtefactError: the rows are others than those of the plan, or statistics and model of the workspace, whose
             settings are used, are not there.
     """
+    from synth_engine.estimators import TabularARGN  # with it comes pandas
+
     workspace = Workspace(workspace_dir)
     if workspace.manifest(Artefact.TGT_DATA).digest != plan.data_version:
         raise ArtefactError(

@@ -10,14 +10,13 @@ from synth_engine.report.gate import Finding, Verdict, judge
 from synth_engine.report.limits import CHECKS, Check, Limits, Severity
 from synth_engine.report.measure import measure_report
 from synth_engine.report.page import render
-from synth_engine.report.results import NotDone, Protection, QaFigures, Report, Tables
+from synth_engine.report.results import Protection, QaFigures, Report, Tables
 
 __all__ = [
     "CHECKS",
     "Check",
     "Finding",
     "Limits",
-    "NotDone",
     "Protection",
     "QaFigures",
     "Report",

@@ -8,7 +8,6 @@ reading rows (`samples`), how a figure is found (`synth_engine.evaluation`), ano
 import platform
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,10 +19,10 @@ from synth_engine._version import __version__
 from synth_engine.domain import InputError, ProgressCallback
 from synth_engine.evaluation.discriminator import measure_discriminator
 from synth_engine.evaluation.fidelity import measure_fidelity
-from synth_engine.evaluation.privacy import attack
+from synth_engine.evaluation.privacy import NotMeasured, attack
 from synth_engine.evaluation.utility import measure_utility
 from synth_engine.report.quality_assurance import QaPage, measure_qa
-from synth_engine.report.results import NotDone, Report
+from synth_engine.report.results import Report
 from synth_engine.report.samples import MAX_CELLS, Samples, check_name, read_samples
 from synth_engine.workspace import Workspace
 
@@ -58,49 +57,24 @@ def measure_report(
 
     Raises:
         ArtefactError: a stage has not run, or its artefact is damaged.
-        InputError: scikit-learn is not installed (``pip install 'synth-engine[qa]'``).
+        InputError: scikit-learn, or `mostlyai-qa` if it is asked for, is not installed (``pip install
+            'synth-engine[qa]'``).
     """
     workspace = Workspace(workspace_dir)
+    name = check_name(name if name is not None else workspace.root.name or "workspace")
+    versions = _versions(qa)
     clock = _Clock(update_progress, n_parts=5 + qa)
     samples = clock.timed("reading", lambda: read_samples(workspace, max_cells))
-    tables = (samples.training, samples.holdout, samples.synthetic)
-    keys = samples.tables.keys
-    context_key = samples.tables.context_key
-    why_not = _why_not(samples)
-    delta = samples.protection.delta or 0.0
-
-    def part(title: str, measure: Callable[[], Any]) -> Any:
-        return clock.timed(title, measure if why_not is None else lambda: NotDone(not_done=why_not))
-
-    found: dict[str, Any] = {
-        "fidelity": part(
-            "fidelity",
-            lambda: measure_fidelity(
-                *tables, keys=keys, context_key=context_key, constraints=samples.constraints, seed=seed
-            ),
-        ),
-        "discriminator": part("discriminator", lambda: measure_discriminator(*tables, keys=keys, seed=seed)),
-        "utility": part("utility", lambda: measure_utility(*tables, keys=keys, seed=seed)),
-        "privacy": part(
-            "privacy",
-            lambda: attack(
-                *tables,
-                keys=[key for key in keys if key != context_key],
-                context_key=context_key,
-                seed=seed,
-                delta=delta,
-            ),
-        ),
-    }
+    measured = _measured(samples, seed, clock)
     opinion, page = clock.timed("qa", lambda: measure_qa(samples, seed)) if qa else (_NOT_ASKED, None)
     report = Report(
-        name=check_name(name if name is not None else workspace.root.name or "workspace"),
+        name=name,
         created=datetime.now(UTC).replace(microsecond=0),
-        versions=_versions(qa),
+        versions=versions,
         seed=seed,
         tables=samples.tables,
         schema_problems=samples.schema_problems,
-        **found,
+        **measured,
         protection=samples.protection,
         qa=opinion,
         inputs={artefact.folder: manifest.digest for artefact, manifest in samples.inputs.items()},
@@ -110,7 +84,31 @@ def measure_report(
     return report, page
 
 
-_NOT_ASKED = NotDone(not_done="It was not asked for.")
+def _measured(samples: Samples, seed: int, clock: "_Clock") -> dict[str, Any]:
+    """All that our own measures say, by the name of the report's part; the reason in place of it where they cannot."""
+    tables = (samples.training, samples.holdout, samples.synthetic)
+    keys, context_key = samples.tables.keys, samples.tables.context_key
+    measures: dict[str, Callable[[], Any]] = {
+        "fidelity": lambda: measure_fidelity(
+            *tables, keys=keys, context_key=context_key, constraints=samples.constraints, seed=seed
+        ),
+        "discriminator": lambda: measure_discriminator(*tables, keys=keys, seed=seed),
+        "utility": lambda: measure_utility(*tables, keys=keys, seed=seed),
+        "privacy": lambda: attack(
+            *tables,
+            keys=[key for key in keys if key != context_key],
+            context_key=context_key,
+            seed=seed,
+            delta=samples.protection.delta or 0.0,
+        ),
+    }
+    why_not = _why_not(samples)
+    if why_not is not None:
+        return dict.fromkeys(measures, NotMeasured(not_measured=why_not))
+    return {part: clock.timed(part, measure) for part, measure in measures.items()}
+
+
+_NOT_ASKED = NotMeasured(not_measured="It was not asked for.")
 
 
 class _Clock:
@@ -142,10 +140,13 @@ def _why_not(samples: Samples) -> str | None:
 
 
 def _versions(qa: bool) -> dict[str, str]:
+    """Of what figures rest on; raises `InputError` where it is not installed."""
     found = {"synth-engine": __version__, "python": platform.python_version()}
     for library in (*_LIBRARIES, *(("mostlyai-qa",) if qa else ())):
-        with suppress(PackageNotFoundError):
+        try:
             found[library] = version(library)
-    if "scikit-learn" not in found:
-        raise InputError("report: expected scikit-learn to be installed; pip install 'synth-engine[qa]'")
+        except PackageNotFoundError:
+            raise InputError(
+                f"report: expected {library} to be installed, it is not; pip install 'synth-engine[qa]'"
+            ) from None
     return found

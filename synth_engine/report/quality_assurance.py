@@ -7,15 +7,14 @@ import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from synth_engine.domain import InputError
-from synth_engine.report.results import NotDone, QaFigures
+from synth_engine.evaluation.privacy import NotMeasured
+from synth_engine.report.results import QaFigures
 from synth_engine.report.samples import Samples
 
 PAGE = "OriginalData/qa-report.html"
@@ -30,14 +29,8 @@ class QaPage(NamedTuple):
     content: bytes
 
 
-def measure_qa(samples: Samples, seed: int = 0) -> tuple[QaFigures | NotDone, QaPage | None]:
-    """Ask the library for figures and for its page; a reason in place of figures where it has none.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    if find_spec("mostlyai") is None or find_spec("mostlyai.qa") is None:
-        raise InputError("qa: expected mostlyai-qa to be installed; pip install 'synth-engine[qa]', or leave qa out")
+def measure_qa(samples: Samples, seed: int = 0) -> tuple[QaFigures | NotMeasured, QaPage | None]:
+    """Ask the library, which must be installed, for figures and for its page; a reason where it has no figures."""
     from mostlyai import qa
 
     tables = samples.tables
@@ -52,10 +45,10 @@ def measure_qa(samples: Samples, seed: int = 0) -> tuple[QaFigures | NotDone, Qa
             with _seeded(seed):
                 _, metrics = qa.report(**frames, tgt_context_key=tables.context_key, report_path=path)
         except Exception as error:  # a second opinion that fails must not cost the first one; what it says is told
-            return NotDone(not_done=f"mostlyai-qa failed: {type(error).__name__}: {error}"[:500]), None
+            return NotMeasured(not_measured=f"mostlyai-qa failed: {type(error).__name__}: {error}"[:500]), None
         page = QaPage(PAGE, path.read_bytes()) if path.exists() else None
     if metrics is None:
-        return NotDone(not_done="mostlyai-qa gave no figures; its page says why."), page
+        return NotMeasured(not_measured="mostlyai-qa gave no figures; its page says why."), page
     return _figures(metrics), page
 
 

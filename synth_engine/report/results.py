@@ -6,34 +6,21 @@ Belongs here: the shape of the answer. Does not belong here: measuring, limits, 
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from synth_engine.evaluation.discriminator import Discriminator
 from synth_engine.evaluation.fidelity import Fidelity, Rows
-from synth_engine.evaluation.privacy import PrivacyAttacks
+from synth_engine.evaluation.privacy import NotMeasured, PrivacyAttacks, Result
 from synth_engine.evaluation.utility import Utility
 
 FORMAT = 1
 
 
-class Part(BaseModel):
-    """Base of all parts: frozen, no unknown fields, no NaN, so that it survives JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class NotDone(Part):
-    """In place of a part: why it is not there."""
-
-    not_done: str
-
-
-class Tables(Part):
+class Tables(Result):
     """What was compared.
 
     Args:
         rows: Rows that there are.
-        compared: Rows that were read for the comparison, the first of each table; rows are in random order.
+        compared: Rows that were read for the comparison, the first of each table. `split` has shuffled original rows;
+            synthetic ones that were drawn for given rows are in the order of these.
         columns: Encoding type by column, without keys.
         keys: Columns that identify rows or subjects; nothing but their being there is judged.
         context_key: The column that says whose event a row is.
@@ -48,7 +35,7 @@ class Tables(Part):
     subjects: Rows | None
 
 
-class Protection(Part):
+class Protection(Result):
     """What protects people by construction.
 
     Args:
@@ -68,7 +55,7 @@ class Protection(Part):
     delta_of_training: float | None
 
 
-class QaFigures(Part):
+class QaFigures(Result):
     """What `mostlyai-qa`, a library of others, says of the same rows. Accuracies beside what held-out rows reach.
 
     Args:
@@ -92,7 +79,7 @@ class QaFigures(Part):
     share_closer: float | None
 
 
-class Report(Part):
+class Report(Result):
     """The whole report.
 
     Args:
@@ -120,12 +107,12 @@ class Report(Part):
     seed: int
     tables: Tables
     schema_problems: list[str]
-    fidelity: Fidelity | NotDone
-    discriminator: Discriminator | NotDone
-    utility: Utility | NotDone
-    privacy: PrivacyAttacks | NotDone
+    fidelity: Fidelity | NotMeasured
+    discriminator: Discriminator | NotMeasured
+    utility: Utility | NotMeasured
+    privacy: PrivacyAttacks | NotMeasured
     protection: Protection
-    qa: QaFigures | NotDone
+    qa: QaFigures | NotMeasured
     inputs: dict[str, str]
     seconds: dict[str, float]
     notes: list[str]

@@ -159,7 +159,7 @@ def _protection(workspace: Workspace, inputs: dict[Artefact, Manifest]) -> Prote
 
 def _notes(there: dict[str, int], found: dict[str, pa.Table], made: Manifest) -> list[str]:
     notes = [
-        f"Of {there[name]:,} {name} rows the first {table.num_rows:,} were read; rows are in random order."
+        f"Of {there[name]:,} {name} rows the first {table.num_rows:,} were read."
         for name, table in found.items()
         if table.num_rows < there[name]
     ]

@@ -4,7 +4,8 @@ from dagster import MetadataValue
 from upath import UPath
 
 from synth_engine.audit import ShadowAudit
-from synth_engine.report import NotDone, Report, Verdict
+from synth_engine.evaluation.privacy import NotMeasured
+from synth_engine.report import Report, Verdict
 from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, without_none
 from synth_pipeline.release import Evidence
 
@@ -20,16 +21,16 @@ def quality_report(report: Report, verdict_: Verdict, folder: UPath, drawn: str 
     """
     shown: Metadata = {"figures": MetadataValue.md(_drawn(report) if drawn is None else drawn)}
     fidelity, privacy = report.fidelity, report.privacy
-    if not isinstance(fidelity, NotDone) and fidelity.accuracy is not None:
+    if not isinstance(fidelity, NotMeasured) and fidelity.accuracy is not None:
         shown |= {
             "accuracy": round(fidelity.accuracy.synthetic, 4),
             "accuracy_ceiling": round(fidelity.accuracy.ceiling, 4),
         }
-    if not isinstance(report.discriminator, NotDone) and report.discriminator.synthetic is not None:
+    if not isinstance(report.discriminator, NotMeasured) and report.discriminator.synthetic is not None:
         shown["discriminator_auc"] = round(report.discriminator.synthetic.auc, 4)
-    if not isinstance(privacy, NotDone):
-        attack = getattr(privacy.membership, "distance", None)
-        shown["membership_auc"] = None if attack is None else round(attack.auc.value, 4)
+    if not isinstance(privacy, NotMeasured):
+        if not isinstance(privacy.membership, NotMeasured):
+            shown["membership_auc"] = round(privacy.membership.worst.auc.value, 4)
         exact = getattr(privacy.matches, "exact", None)
         shown["copied_rows"] = None if exact is None else exact.training.hits
         shown["copied_rows_by_chance"] = None if exact is None else exact.holdout.hits

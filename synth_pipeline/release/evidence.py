@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synth_engine.domain import UserError
-from synth_engine.report import Report, Verdict
+from synth_engine.report import Verdict
 from synth_engine.workspace import Artefact, LedgerEntry, Manifest
 from synth_pipeline.catalog import DatasetConfig
 
@@ -93,11 +93,6 @@ def told_settings(config: DatasetConfig) -> dict[str, Any]:
     """Settings of a dataset that anybody may know."""
     told: dict[str, Any] = _without_secrets(config.model_dump(mode="json", exclude_none=True))
     return told
-
-
-def told_versions(report: Report) -> dict[str, str]:
-    """Versions of what the rows and the figures were made with."""
-    return report.versions
 
 
 def _without_secrets(value: Any) -> Any:

@@ -21,8 +21,7 @@ from synth_engine.domain import UserError
 from synth_engine.report import Report, Verdict
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.catalog import DatasetConfig
-from synth_pipeline.release.evidence import Evidence, Override, model_files, told_settings, told_versions
-from synth_pipeline.release.signing import public_pem, signing_key
+from synth_pipeline.release.evidence import Evidence, Override, model_files, told_settings
 
 EVIDENCE, SIGNATURE, LATEST, PUBLIC_KEY = "evidence.json", "evidence.sig", "latest.json", "signing-key.pub.pem"
 
@@ -77,6 +76,8 @@ def publish(release: Release, publish_to: UPath) -> Publication:
     """
     if not release.verdict.passed and release.override is None:
         raise UserError("the checks do not allow publishing")
+    from synth_pipeline.release.signing import public_pem, signing_key  # a twelfth of a second at every start else
+
     key = signing_key()
     contents = _contents(release)
     hashes = {name: sha256 for name, (sha256, _) in contents.items()}
@@ -134,7 +135,7 @@ def _evidence(release: Release, version: str, hashes: dict[str, str]) -> Evidenc
         inputs=release.report.inputs,
         settings=told_settings(release.config),
         ledger=release.workspace.ledger.entries(),
-        versions=told_versions(release.report),
+        versions=release.report.versions,
         verdict=release.verdict,
         override=release.override,
     )

@@ -13,7 +13,6 @@ from upath import UPath
 from synth_engine.domain import UserError
 from synth_pipeline.release.evidence import Evidence
 from synth_pipeline.release.publishing import EVIDENCE, LATEST, PUBLIC_KEY, SIGNATURE
-from synth_pipeline.release.signing import is_signed
 
 _CHUNK = 1 << 20
 
@@ -32,6 +31,8 @@ def verify(folder: UPath, public_key: Path | None = None) -> tuple[list[str], li
     Raises:
         UserError: there is no publication, or the key is none.
     """
+    from synth_pipeline.release.signing import is_signed
+
     folder = _one_publication(folder)
     content, signature_text = (_read(folder, name) for name in (EVIDENCE, SIGNATURE))
     try:

@@ -87,7 +87,7 @@ def test_no_synthetic_row_and_no_held_out_row(tmp_path):
     table = people(60, seed=1)
     workspace = finished(tmp_path, table, table.slice(0, 0))
     report = measure_report(workspace.root)[0]
-    assert "no synthetic row" in report.fidelity.not_done
+    assert "no synthetic row" in report.fidelity.not_measured
     assert not judge(report).passed
 
 

@@ -18,6 +18,7 @@ from tests.stages.plants import (
     related,
     shareable,
     table,
+    tells,
 )
 from tests.stages.processes import killed_at
 
@@ -104,3 +105,13 @@ def test_a_killed_run_leaves_nothing_that_tells_of_a_plant(root: str, name: str,
     analyze(workspace_dir=root, random_state=0, **PROTECTIONS[name])
     assert found(shareable(root)) == set()
     assert not [folder for folder in folder_names(Workspace(root).root / "ModelStore") if folder.startswith(".")]
+
+
+def test_hashes_tell_nothing_and_all_else_does():
+    """A hash may begin like a trace; a trace beside or inside of anything else counts."""
+    digest = "e118" + "0f" * 30
+    for text in (f'"sha256": "{digest}"', f'"random_state": "sealed-{digest[:32]}"'):
+        assert not tells(text, ("e11",)), text
+    for text in ('"e11": 3', "digits__e11", f'"{digest}", "e11"', "at e11", digest[:20]):
+        assert tells(text, ("e11",)), text
+    assert tells("271828182845" * 3, ("271828182845",))

@@ -75,6 +75,11 @@ class Membership(Result):
         "better. There are three attacks with several intervals each, of which one in twenty is wrong by chance."
     )
 
+    @property
+    def worst(self) -> MembershipAttack:
+        """The attack whose AUC is the most certain to be above chance."""
+        return max((self.distance, self.density_ratio, self.classifier), key=lambda attack: attack.auc.lower)
+
 
 @dataclass(frozen=True)
 class Audit:

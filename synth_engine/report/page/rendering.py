@@ -9,11 +9,12 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from synth_engine.evaluation.fidelity import Fidelity, Score
+from synth_engine.evaluation.privacy import NotMeasured
 from synth_engine.report.gate import Verdict
 from synth_engine.report.limits import Check, Limits
 from synth_engine.report.page.attacks import attacks_of
 from synth_engine.report.page.drawings import beside_ceiling, interval
-from synth_engine.report.results import NotDone, QaFigures, Report
+from synth_engine.report.results import QaFigures, Report
 
 
 class _Bar(NamedTuple):
@@ -50,8 +51,8 @@ def render(report: Report, verdict: Verdict | None = None, limits: Limits | None
         limits: What is drawn as not tolerated; None is the defaults.
     """
     limits = limits or Limits()
-    fidelity = None if isinstance(report.fidelity, NotDone) else report.fidelity
-    privacy = None if isinstance(report.privacy, NotDone) else report.privacy
+    fidelity = None if isinstance(report.fidelity, NotMeasured) else report.fidelity
+    privacy = None if isinstance(report.privacy, NotMeasured) else report.privacy
     utility = report.utility
     return _template().render(
         report=report,
@@ -65,8 +66,8 @@ def render(report: Report, verdict: Verdict | None = None, limits: Limits | None
         differences=_differences(fidelity) if fidelity else [],
         judges=list(_judges(report, limits)),
         why_no_judge=_why_no_judge(report),
-        targets=[] if isinstance(utility, NotDone) else list(utility.targets.items()),
-        why_no_target=utility.not_done if isinstance(utility, NotDone) else "no column can be predicted.",
+        targets=[] if isinstance(utility, NotMeasured) else list(utility.targets.items()),
+        why_no_target=utility.not_measured if isinstance(utility, NotMeasured) else "no column can be predicted.",
         privacy=privacy,
         attacks=attacks_of(privacy, limits) if privacy else [],
         qa=list(_qa(report.qa)) if isinstance(report.qa, QaFigures) else [],
@@ -91,21 +92,18 @@ def words(check: Check) -> str:
 
 def _cards(report: Report) -> Iterator[_Card]:
     fidelity, privacy = report.fidelity, report.privacy
-    if not isinstance(fidelity, NotDone) and fidelity.accuracy is not None:
+    if not isinstance(fidelity, NotMeasured) and fidelity.accuracy is not None:
         yield _Card(
             "Accuracy", f"{fidelity.accuracy.synthetic:.3f}", f"real rows reach {fidelity.accuracy.ceiling:.3f}"
         )
-    if not isinstance(report.discriminator, NotDone) and report.discriminator.synthetic is not None:
+    if not isinstance(report.discriminator, NotMeasured) and report.discriminator.synthetic is not None:
         yield _Card(
             "A judge's AUC", f"{report.discriminator.synthetic.auc:.3f}", "0.5: cannot tell them from real rows"
         )
-    if not isinstance(privacy, NotDone):
-        if (membership := getattr(privacy.membership, "distance", None)) is not None:
-            worst = max(
-                (membership, privacy.membership.density_ratio, privacy.membership.classifier),  # type: ignore[union-attr]
-                key=lambda attack: attack.auc.lower,
-            )
-            yield _Card("Membership attack's AUC", f"{worst.auc.value:.3f}", "0.5: cannot tell who was in the data")
+    if not isinstance(privacy, NotMeasured):
+        if not isinstance(privacy.membership, NotMeasured):
+            auc = privacy.membership.worst.auc.value
+            yield _Card("Membership attack's AUC", f"{auc:.3f}", "0.5: cannot tell who was in the data")
         if (exact := getattr(privacy.matches, "exact", None)) is not None:
             yield _Card(
                 "Copied rows", f"{exact.training.hits:,}", f"of held-out rows, by chance: {exact.holdout.hits:,}"
@@ -169,7 +167,7 @@ def _differences(fidelity: Fidelity) -> list[tuple[str, Any]]:
 
 
 def _judges(report: Report, limits: Limits) -> Iterator[dict[str, Any]]:
-    if isinstance(report.discriminator, NotDone):
+    if isinstance(report.discriminator, NotMeasured):
         return
     named = {
         "synthetic against held-out rows": (report.discriminator.synthetic, limits.discriminator_auc),
@@ -184,7 +182,7 @@ def _judges(report: Report, limits: Limits) -> Iterator[dict[str, Any]]:
 
 def _why_no_judge(report: Report) -> str:
     found = report.discriminator
-    return found.not_done if isinstance(found, NotDone) else found.not_measured or ""
+    return found.not_measured if isinstance(found, NotMeasured) else found.not_measured or ""
 
 
 def _qa(figures: QaFigures) -> Iterator[tuple[str, str]]:
