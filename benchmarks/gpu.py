@@ -31,7 +31,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.data import CENSUS, load_table
-from benchmarks.reference_env import ROOT, ensure_reference_env
+from benchmarks.environments import REFERENCE, ROOT
 from synth_engine import analyze, encode, split
 from synth_engine.stages.model_files import layout_of
 from synth_engine.stages.statistics import FILE_NAME, TableStatistics
@@ -169,7 +169,7 @@ def matrix_rate(device: torch.device) -> float:
 def measure_reference(table: pd.DataFrame, folder: Path, device: torch.device) -> dict[str, Any]:
     """Seconds of a step of the reference, from one epoch of it."""
     table.to_parquet(folder / "train.parquet", index=False)
-    command = [ensure_reference_env(), "-m", "benchmarks.engines.reference", f"--train={folder / 'train.parquet'}"]
+    command = [REFERENCE.python(), "-m", "benchmarks.engines.reference", f"--train={folder / 'train.parquet'}"]
     command += [f"--workspace={folder / 'reference'}", f"--out={folder / 'result.json'}", "--max-epochs=1"]
     subprocess.run([*command, f"--device={device.type}", "--sample-size=10"], cwd=ROOT, check=True)
     result = json.loads((folder / "result.json").read_text())

@@ -4,7 +4,7 @@ Losses of different discretisations cannot be compared. So our network trains on
 same rows, the same split into training and validation, the same sub-columns. Both losses are in nats per record, summed
 over all sub-columns and averaged over uniformly random column orders.
 
-    python -m benchmarks.likelihood --workspace DIR --out likelihood.json
+    python -m benchmarks.likelihood --workspace DIR --reference FOLDER --ours FOLDER
 """
 
 import argparse
@@ -66,30 +66,19 @@ def load_reference_codes(workspace: Path) -> ReferenceCodes:
     return ReferenceCodes(train, val, cardinalities, groups)
 
 
-def reference_target(workspace: Path) -> dict[str, float]:
-    """The reference's best validation loss in nats per record, and the epoch and training seconds that took."""
-    history = read_history(workspace)
-    return {
-        "target_val_loss": history["best_val_loss"],
-        "reference_epoch": history["best_epoch"],
-        "reference_seconds": history["best_after_seconds"],
-    }
+def measure(workspace: Path, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Of both engines `seconds` of training up to the reference's best validation loss, `loss`, and the `epoch`.
 
-
-def measure(workspace: Path, seed: int = 0) -> dict[str, Any]:
-    """Target, size of the task, and `ours_seconds`: training seconds until our validation loss is below the target."""
-    codes = load_reference_codes(workspace)
-    target = reference_target(workspace)
-    curve = train_until(codes, target["target_val_loss"], seed)
-    reached = [point for point in curve if point["val_loss"] <= target["target_val_loss"]]
+    `seconds` of ours are None where it never got there; its `curve` tells what it reached when.
+    """
+    codes, history = load_reference_codes(workspace), read_history(workspace)
+    loss = history["best_val_loss"]
+    curve = train_until(codes, loss, seed)
+    reached = next((point for point in curve if point["val_loss"] <= loss), {})
+    task = {"loss": loss, "training_rows": len(codes.train_codes), "validation_rows": len(codes.val_codes)}
     return {
-        **target,
-        "training_rows": len(codes.train_codes),
-        "validation_rows": len(codes.val_codes),
-        "cardinalities": codes.cardinalities,
-        "ours_seconds": reached[0]["seconds"] if reached else None,
-        "ours_epoch": reached[0]["epoch"] if reached else None,
-        "curve": curve,
+        "reference": {**task, "seconds": history["best_after_seconds"], "epoch": history["best_epoch"]},
+        "ours": {**task, "seconds": reached.get("seconds"), "epoch": reached.get("epoch"), "curve": curve},
     }
 
 
@@ -186,9 +175,11 @@ def _check_range(codes: npt.NDArray[np.int64], cardinalities: dict[str, int]) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", type=Path, required=True, help="workspace in which the reference was trained")
-    parser.add_argument("--out", type=Path, required=True, help="result, JSON")
+    for name in ("reference", "ours"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="folder for its likelihood.json")
     args = parser.parse_args()
-    args.out.write_text(json.dumps(measure(args.workspace), indent=2))
+    for name, found in measure(args.workspace).items():
+        (getattr(args, name) / "likelihood.json").write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

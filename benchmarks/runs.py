@@ -1,21 +1,20 @@
 """Runs of the engines, each in its own environment, process and folder, and what they left there.
 
-Belongs here: what the comparisons on flat and on related tables share. Does not belong here: which runs there are.
+Belongs here: what a run is, how it is started and read. Does not belong here: which runs there are.
 """
 
 import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reference_env import ROOT, ensure_reference_env
+from benchmarks.engines import ENGINES
+from benchmarks.environments import ROOT
 
 RESULTS = Path(__file__).with_name("results")
-ENGINES = ("reference", "ours")
 
 
 @dataclass(frozen=True)
@@ -25,43 +24,60 @@ class Run:
     engine: str
     seed: int
     data: Path  # folder of `train.parquet`
-    options: Mapping[str, Any]  # of the engine's module, None where left to its default; another run with others
-    tables: Mapping[str, Any] = field(default_factory=dict)  # further options, the same for all runs on this data
+    limits: Mapping[str, Any]  # options of the engine's module, None where left to its default; others, another run
+    options: Mapping[str, Any] = field(default_factory=dict)  # further options, the same for all runs on this data
 
     @property
     def path(self) -> Path:
-        """Own folder: a run with other options is another run."""
-        given = "".join(f"-{name}{value:g}" for name, value in self.options.items() if value is not None)
+        """Own folder: a run with other limits is another run."""
+        given = "".join(f"-{name}{value:g}" for name, value in self.limits.items() if value is not None)
         return self.data / f"{self.engine}-seed{self.seed}{given}"
 
     @property
-    def likelihood(self) -> Path:
-        """Result of the likelihood comparison, of both engines: on the codes of the reference's run with this seed."""
-        return Run("reference", self.seed, self.data, self.options).path / "likelihood.json"
+    def synthetic(self) -> Path:
+        """The rows that it drew."""
+        return self.path / "synthetic.parquet"
+
+    def start(self) -> None:
+        """Run the engine; the scores of an earlier sample do not belong to the new one and go."""
+        engine = ENGINES[self.engine]
+        python = engine.python()
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir()
+        paths = {
+            "train": self.data / "train.parquet",
+            "workspace": self.path / "workspace",
+            "out": self.path / "result.json",
+        }
+        try:
+            call(python, engine.module, **paths, seed=self.seed, **self.limits, **engine.options, **self.options)
+        except subprocess.CalledProcessError as error:  # the others go on, and the page says that this one failed
+            write_json(self.path / "failure.json", {"exit_status": error.returncode})
+            print(f"{self.engine} failed: status {error.returncode}", flush=True)
+            return
+        write_json(self.path / "sizes.json", _sizes(self.path / "workspace"))
 
     def read(self) -> dict[str, Any]:
         """All that was measured so far, empty where nothing was."""
-        result = read_json(self.path / "result.json")
-        seconds = read_json(self.likelihood).get(f"{self.engine}_seconds")
-        return result and {**result, "likelihood_seconds": seconds, "quality": read_json(self.path / "quality.json")}
+        parts = ("sizes", "quality", "likelihood", "failure")
+        found = {part: read_json(self.path / f"{part}.json") for part in parts}
+        return read_json(self.path / "result.json") | {part: what for part, what in found.items() if what}
 
 
-def run_engines(runs: Sequence[Run], skip: Sequence[str]) -> None:
-    """The engines in turn, so that a busy spell of the machine hits both; each in its own environment and process."""
-    for run in runs:
-        if run.engine in skip:
-            found = "stored result" if run.read() else "nothing stored, its column stays empty"
-            print(f"== {run.engine} {run.seed}: {found}")
-            continue
-        python = ensure_reference_env() if run.engine == "reference" else Path(sys.executable)
-        shutil.rmtree(run.path, ignore_errors=True)  # the scores of an earlier sample do not belong to the new one
-        run.path.mkdir()
-        paths = {
-            "train": run.data / "train.parquet",
-            "workspace": run.path / "workspace",
-            "out": run.path / "result.json",
-        }
-        call(python, f"benchmarks.engines.{run.engine}", **paths, seed=run.seed, **run.options, **run.tables)
+def write_json(path: Path, what: Mapping[str, Any]) -> None:
+    """Write figures where `read_json` finds them."""
+    path.write_text(json.dumps(what, indent=2))
+
+
+def _sizes(workspace: Path) -> dict[str, float]:
+    """MiB on disk: of the whole workspace, and of what generation needs again."""
+    model = [workspace / "ModelStore", workspace / "synthesizer.pkl"]
+    return {"workspace_mib": _mib(workspace), "model_mib": sum(_mib(path) for path in model if path.exists())}
+
+
+def _mib(path: Path) -> float:
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return sum(each.stat().st_size for each in files) / 2**20
 
 
 def call(python: Path, module: str, *flags: str, **options: Any) -> None:

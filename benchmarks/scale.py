@@ -1,105 +1,97 @@
-"""Seconds and peak memory of split, analyze and encode as the rows grow, with partitions of equal size.
+"""How cost grows: seconds and memory of each stage as rows, columns and categories become more.
 
-    python -m benchmarks.scale [--rows 1000000 10000000] [--per-partition 1000000] [--table table.parquet]
+    python -m benchmarks.scale [--axes rows columns cardinality] [--engines ours reference] [--json scale.json]
 
-Rows are customers of the demo shop, or those of one table. Each stage runs in a process of its own, so that the peak
-is its own. `split` gets the whole table in memory, as its interface has it; analyze and encode read one partition at a
-time.
+Generated tables (`generated.py`), one epoch of training, as many rows drawn as there were. What an engine would need
+too long for is left out: see `LIMITS`. Exponents: of a power law through the last two points; 1 is linear, and less is
+what a fixed cost looks like. Many more rows, of the stages before training: `benchmarks.many_rows`.
 """
 
 import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import time
+import math
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table as Printed
+from rich.table import Table
 
-from benchmarks.engines.memory import PeakMemory
+from benchmarks.engines.session import STAGES
+from benchmarks.generated import make_table
 from benchmarks.machine import commit, describe_machine
+from benchmarks.runs import RESULTS, Run, write_json
 
-ROOT = Path(__file__).resolve().parent.parent
-STAGES = ("split", "analyze", "encode")
-CHUNK = 1_000_000  # customers of one seed
+ROWS, COLUMNS, CARDINALITY = 10_000, 10, 20
+AXES = {
+    "rows": [10_000, 100_000, 1_000_000],
+    "columns": [10, 50, 100, 250, 500],
+    "cardinality": [10, 1_000, 100_000],
+}
+LIMITS = {"reference": {"rows": 100_000, "columns": 250, "cardinality": 100_000}}
 
 
 def main() -> None:
     args = _arguments()
-    if args.stage:
-        print(json.dumps(run_stage(args.stage, args.workspace, args)))
-        return
-    cases = [None] if args.table else args.rows
-    print(f"{describe_machine()['cpu_model']}, commit {commit()}, load {describe_machine()['load_before']:.1f}")
+    found: dict[str, Any] = {"machine": describe_machine(), "commit": commit(), "axes": {}}
+    for axis in args.axes:
+        found["axes"][axis] = {name: measure(axis, name) for name in args.engines}
+        _print(axis, found["axes"][axis])
+        if args.json:
+            write_json(args.json, found)
+
+
+def measure(axis: str, engine: str) -> dict[str, dict[str, Any]]:
+    """Figures of one engine by the values of one axis."""
     found = {}
-    for rows in cases:
-        with tempfile.TemporaryDirectory() as workspace:
-            found[rows] = {stage: _in_a_process(stage, workspace, rows, args) for stage in STAGES}
-    _print(found)
+    for value in AXES[axis]:
+        if value <= LIMITS.get(engine, {}).get(axis, math.inf):
+            result = _run(axis, value, engine).read()
+            told = {stage: result["stages"][stage] for stage in STAGES} if "stages" in result else {}
+            found[str(value)] = {"stages": told, **{name: result[name] for name in ("sizes",) if name in result}}
+    return found
 
 
-def run_stage(stage: str, workspace: str, args: argparse.Namespace) -> dict[str, float]:
-    """Run one stage in this process; seconds, MiB and rows."""
-    from synth_engine import analyze, encode, split
-
-    if stage == "split":
-        table = _table(args)
-        n_partitions = -(-table.num_rows // args.per_partition)
-        verb, options = split, {"tgt_data": table, "n_partitions": n_partitions}
-    else:
-        verb, options = {"analyze": analyze, "encode": encode}[stage], {}
-    with PeakMemory() as memory:
-        started = time.perf_counter()
-        verb(workspace_dir=workspace, **options)
-        seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_mib": memory.peak_mib}
+def _run(axis: str, value: int, engine: str) -> Run:
+    sizes = {"rows": ROWS, "columns": COLUMNS, "cardinality": CARDINALITY, axis: value}
+    folder = RESULTS / "scale" / f"{axis}-{value}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # enough rows for each category to be seen a few times, so that none is rare
+    n_rows = max(sizes["rows"], 2 * sizes["cardinality"]) if axis == "cardinality" else sizes["rows"]
+    pq.write_table(make_table(n_rows, sizes["columns"], sizes["cardinality"]), folder / "train.parquet")
+    run = Run(engine, 0, folder, {"max-epochs": 1})
+    run.start()
+    return run
 
 
-def _table(args: argparse.Namespace) -> pa.Table:
-    from synth_engine.demo import make_shop
-    from synth_engine.io import read_table
-
-    if args.table:
-        return read_table(args.table)
-    sizes = [min(CHUNK, args.rows[0] - start) for start in range(0, args.rows[0], CHUNK)]
-    frames = (make_shop(size, seed=seed).customers for seed, size in enumerate(sizes))
-    return pa.concat_tables(pa.Table.from_pandas(frame, preserve_index=False) for frame in frames)
+def exponent(found: dict[str, dict[str, Any]], stage: str) -> float | None:
+    """Of the power law through the last two points; None where there are not two."""
+    points = [(int(value), each["stages"][stage]["seconds"]) for value, each in found.items() if each["stages"]]
+    if len(points) < 2:
+        return None
+    (first, before), (last, after) = points[-2:]
+    return math.log(after / before) / math.log(last / first)
 
 
-def _in_a_process(stage: str, workspace: str, rows: int | None, args: argparse.Namespace) -> dict[str, float]:
-    options = ["--stage", stage, "--workspace", workspace, "--per-partition", str(args.per_partition)]
-    options += ["--table", args.table] if args.table else ["--rows", str(rows)]
-    command = [sys.executable, "-m", "benchmarks.scale", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
-    print(f"{rows or args.table}: {stage} done", file=sys.stderr)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
-def _print(found: dict[int | None, dict[str, dict[str, float]]]) -> None:
-    printed = Printed("rows", *(f"{stage} {unit}" for stage in STAGES for unit in ("s", "MiB")))
-    for rows, stages in found.items():
-        cells = [f"{stages[stage][key]:,.1f}" for stage in STAGES for key in ("seconds", "peak_mib")]
-        printed.add_row("all" if rows is None else f"{rows:,}", *cells)
-    first, last = next(iter(found.values())), list(found.values())[-1]
-    if len(found) > 1:
-        growth = [f"{last[stage][key] / first[stage][key]:.2f}×" for stage in STAGES for key in ("seconds", "peak_mib")]
-        printed.add_row("growth", *growth)
-    Console().print(printed)
+def _print(axis: str, engines: dict[str, dict[str, dict[str, Any]]]) -> None:
+    for engine, found in engines.items():
+        table = Table(axis, *STAGES, "peak MiB", title=f"{engine}: seconds")
+        for value, each in found.items():
+            if not each["stages"]:
+                table.add_row(value, "failed")
+                continue
+            seconds = [f"{each['stages'][stage]['seconds']:,.2f}" for stage in STAGES]
+            peak = max(stage["peak_mib"] for stage in each["stages"].values())
+            table.add_row(f"{int(value):,}", *seconds, f"{peak:,.0f}")
+        powers = [exponent(found, stage) for stage in STAGES]
+        table.add_row("exponent", *("–" if power is None else f"{power:.2f}" for power in powers))
+        Console(width=120).print(table)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
-    parser.add_argument("--per-partition", type=int, default=1_000_000, help="rows of a partition")
-    parser.add_argument("--table", help="measure on this table instead")
-    parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
-    parser.add_argument("--workspace", help=argparse.SUPPRESS)
+    parser.add_argument("--axes", nargs="+", choices=AXES, default=list(AXES))
+    parser.add_argument("--engines", nargs="+", default=["ours", "reference"])
+    parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser.parse_args()
 
 

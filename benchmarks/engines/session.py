@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -23,6 +23,7 @@ from benchmarks.engines.memory import PeakMemory, high_water_mark_mib
 
 STAGES = ("split", "analyze", "encode", "train", "generate")
 TRAINING_SHARE = 0.8  # of the records that are given; the others validate. The default of both engines
+_T = TypeVar("_T")
 
 
 def main(module: str, distribution: str) -> None:
@@ -33,27 +34,50 @@ def main(module: str, distribution: str) -> None:
     engine = import_module(module)
     import_module("torch")  # whether an engine imports it at once or when it is needed, here it is no stage's time
     import_seconds = time.perf_counter() - started
+    seed = args.seed if _seed(engine, args.seed) else None
     result = {
         "engine": distribution,
-        "version": version(distribution),
-        "import_seconds": import_seconds,
-        "import_mib": high_water_mark_mib(),
-        "seed": args.seed if _seed(engine, args.seed) else None,
-        "max_epochs": args.max_epochs,
+        **described(distribution, import_seconds, seed, args.max_epochs),
         **run_stages(engine, args),
         **read_history(args.workspace),
-        **_environment(),
     }
     read_synthetic(args.workspace).to_parquet(args.out.with_name("synthetic.parquet"), index=False)
     args.out.write_text(json.dumps(result, indent=2))
 
 
+class Stopwatch:
+    """Runs stages and keeps for each its seconds, its processor seconds and its peak of memory."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, dict[str, float]] = {}
+
+    def __call__(self, stage: str, verb: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+        """Run one stage; returns what it does."""
+        with PeakMemory() as memory:
+            started, used = time.perf_counter(), _processor_seconds()
+            made = verb(*args, **kwargs)
+            seconds, used = time.perf_counter() - started, _processor_seconds() - used
+        self._stages[stage] = {"seconds": seconds, "processor_seconds": used, "peak_mib": memory.peak_mib}
+        print(f"{stage}: {seconds:.1f} s, {memory.peak_mib:.0f} MiB", flush=True)
+        return made
+
+    def result(self, training_rows: int, generated: int) -> dict[str, Any]:
+        """All stages, as they stand in `result.json`."""
+        return {
+            "training_rows": training_rows,
+            "sample_size": generated,
+            "stages": self._stages,
+            "peak_mib": max(stage["peak_mib"] for stage in self._stages.values()),
+            "generated_rows_per_second": generated / self._stages["generate"]["seconds"],
+        }
+
+
 def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
     """All verbs in turn. `generate` draws `--sample-size` rows, or as many as it was trained on.
 
-    Of two tables it draws the events of all subjects of the context table that it was trained on.
+    Of two tables it draws the events of all subjects of the context table that it was trained on, or of `--subjects`.
     """
-    table = pd.read_parquet(args.train)
+    table = read_training_table(args.train)
     training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
     if args.device is not None:
         training["device"] = args.device
@@ -68,25 +92,25 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
     }
     if args.encodings is not None:
         options["split"]["tgt_encoding_types"] = json.loads(args.encodings)
+    n_records = len(table)
     if args.context is not None:
         subjects = pd.read_parquet(args.context)
         keys = {"ctx_primary_key": args.ctx_primary_key, "tgt_context_key": args.tgt_context_key}
         options["split"] |= {"ctx_data": subjects, **keys}
-        options["generate"] = {"ctx_data": subjects}
-    stages = {}
+        options["generate"] = {"ctx_data": subjects if args.subjects is None else pd.read_parquet(args.subjects)}
+        n_records = len(subjects)
+    stages = Stopwatch()
     for stage in STAGES:
-        verb = getattr(engine, stage)
-        stages[stage] = _measure(verb, workspace_dir=args.workspace, **options.get(stage, {}))
-        print(f"{stage}: {stages[stage]['seconds']:.1f} s, {stages[stage]['peak_mib']:.0f} MiB", flush=True)
-    generated = len(read_synthetic(args.workspace))
+        stages(stage, getattr(engine, stage), workspace_dir=args.workspace, **options.get(stage, {}))
     return {
-        "training_rows": len(table),
-        "training_records": round(TRAINING_SHARE * (len(table) if args.context is None else len(subjects))),
-        "sample_size": generated,
-        "stages": stages,
-        "peak_mib": max(stage["peak_mib"] for stage in stages.values()),
-        "generated_rows_per_second": generated / stages["generate"]["seconds"],
+        **stages.result(len(table), len(read_synthetic(args.workspace))),
+        "training_records": round(TRAINING_SHARE * n_records),
     }
+
+
+def read_training_table(path: Path) -> pd.DataFrame:
+    """The table to train on."""
+    return pd.read_parquet(path)
 
 
 def read_history(workspace: Path) -> dict[str, Any]:
@@ -119,14 +143,6 @@ def read_synthetic(workspace: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
 
 
-def _measure(verb: Callable[..., object], **kwargs: Any) -> dict[str, float]:
-    with PeakMemory() as memory:
-        started, used = time.perf_counter(), _processor_seconds()
-        verb(**kwargs)
-        seconds, used = time.perf_counter() - started, _processor_seconds() - used
-    return {"seconds": seconds, "processor_seconds": used, "peak_mib": memory.peak_mib}
-
-
 def _processor_seconds() -> float:
     """Of this process and of its workers that have ended; what a busy machine leaves nearly as it is."""
     return sum(os.times()[:4])
@@ -140,10 +156,16 @@ def _seed(engine: ModuleType, seed: int | None) -> bool:
     return True
 
 
-def _environment() -> dict[str, Any]:
+def described(distribution: str, import_seconds: float, seed: int | None, max_epochs: float | None) -> dict[str, Any]:
+    """What a result says of the engine and of where it ran."""
     import torch
 
     return {
+        "version": version(distribution),
+        "import_seconds": import_seconds,
+        "import_mib": high_water_mark_mib(),
+        "seed": seed,
+        "max_epochs": max_epochs,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torch_threads": torch.get_num_threads(),
@@ -151,20 +173,27 @@ def _environment() -> dict[str, Any]:
     }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of_engines(description: str | None) -> argparse.ArgumentParser:
+    """The options that every engine has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, required=True, help="table to train on, parquet")
-    parser.add_argument("--context", type=Path, help="table of the subjects whose events --train has, parquet")
-    parser.add_argument("--ctx-primary-key", help="key of --context")
-    parser.add_argument("--tgt-context-key", help="column of --train with that key")
     parser.add_argument("--workspace", type=Path, required=True, help="emptied first")
     parser.add_argument("--out", type=Path, required=True, help="result, JSON; synthetic.parquet is written beside it")
     parser.add_argument("--max-epochs", type=float, help="default: the engine's own")
-    parser.add_argument("--model-type", default="TABULAR", help="TABULAR or LANGUAGE")
-    parser.add_argument("--encodings", help="encoding type by column, JSON")
     parser.add_argument("--max-minutes", type=float, help="of training; default: the engine's own")
-    parser.add_argument("--max-epsilon", type=float, help="train with differential privacy")
-    parser.add_argument("--device", help="to train on; default: the engine's own choice")
     parser.add_argument("--sample-size", type=int, help="default: as many rows as in the training table")
     parser.add_argument("--seed", type=int)
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    parser = parser_of_engines(__doc__)
+    parser.add_argument("--context", type=Path, help="table of the subjects whose events --train has, parquet")
+    parser.add_argument("--ctx-primary-key", help="key of --context")
+    parser.add_argument("--tgt-context-key", help="column of --train with that key")
+    parser.add_argument("--subjects", type=Path, help="whose events are drawn, parquet; default: those of --context")
+    parser.add_argument("--model-type", default="TABULAR", help="TABULAR or LANGUAGE")
+    parser.add_argument("--encodings", help="encoding type by column, JSON")
+    parser.add_argument("--max-epsilon", type=float, help="train with differential privacy")
+    parser.add_argument("--device", help="to train on; default: the engine's own choice")
     return parser.parse_args()
