@@ -1,6 +1,7 @@
 """The files of ``ModelStore/model-data``: what they are called, and how a network is rebuilt from them."""
 
 import io
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -212,5 +213,11 @@ def to_bytes(value: Any) -> bytes:
 
 
 def from_bytes(data: bytes) -> Any:
-    """What `to_bytes` was given, on the CPU. Runs no code that the file may hold."""
-    return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    """What `to_bytes` was given, on the CPU. Runs no code that the file may hold; raises `ArtefactError` for others."""
+    try:
+        return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        raise ArtefactError(
+            "model: expected a file of tensors, numbers and texts as train writes it, found another one, of which "
+            "nothing was run; run train again"
+        ) from None

@@ -3,13 +3,25 @@
 import hashlib
 import hmac
 import json
-from typing import Any, Self
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 # The underscore keeps it out of Parquet datasets, so that reading the folder SyntheticData as a whole just works.
 FILE_NAME = "_manifest.json"
 FORMAT = 1
+_PLAIN = re.compile(r"[\w-][\w.-]*")
+
+
+def _plain(name: str) -> str:
+    """A name of a file directly in the folder: whoever can write a manifest must not lead a reader out of it."""
+    if not _PLAIN.fullmatch(name):
+        raise ValueError("expected names of files in the folder itself")
+    return name
+
+
+_Name = Annotated[str, AfterValidator(_plain)]
 
 
 class FileEntry(BaseModel):
@@ -38,9 +50,9 @@ class Manifest(BaseModel):
     digest: str
     inputs: dict[str, str]
     config: dict[str, Any]
-    row_counts: dict[str, int]
+    row_counts: dict[_Name, int]
     facts: dict[str, Any] = {}
-    files: dict[str, FileEntry]
+    files: dict[_Name, FileEntry]
 
     @property
     def total_bytes(self) -> int:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -52,11 +53,18 @@ class ArtefactReader:
 
     def json(self, name: str) -> Any:
         """Content of a JSON file."""
-        return json.loads(self.bytes(name))
+        with self._understood(name, "JSON"):
+            return json.loads(self.bytes(name))
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Content of a Parquet file; None stands for all its columns."""
-        return pq.read_table(pa.BufferReader(self.bytes(name)), columns=columns)
+        with self._understood(name, "Parquet"):
+            return pq.read_table(pa.BufferReader(self.bytes(name)), columns=columns)
+
+    def schema(self, name: str) -> pa.Schema:
+        """Content of a file with an Arrow schema."""
+        with self._understood(name, "an Arrow schema"):
+            return pa.ipc.read_schema(pa.py_buffer(self.bytes(name)))
 
     def parts(self, role: str | None = None) -> list[str]:
         """Names of the partition files of a role (``trn``, ``val``), in order."""
@@ -66,6 +74,14 @@ class ArtefactReader:
     def rows(self, role: str | None = None) -> int:
         """Number of rows in the partition files of a role."""
         return sum(self.manifest.row_counts[name] for name in self.parts(role))
+
+    @contextmanager
+    def _understood(self, name: str, kind: str) -> Iterator[None]:
+        """A file whose hash is right and whose content is not what this program writes was put there by another."""
+        try:
+            yield
+        except (pa.ArrowInvalid, ValueError) as error:
+            raise ArtefactError(f"{self._folder / name}: expected {kind}, found none; {self._advice()}") from error
 
     def _advice(self) -> str:
         return f"run {self.manifest.stage} again"

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
 
 from synth_engine.stages import split
@@ -30,9 +29,8 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
             partial(_split, run), settings, because=because, remember={**sources, "left_out": left_out}
         )
         manifest = run.workspace.manifest(Artefact.TGT_DATA)
-        schema = run.workspace.read(Artefact.TGT_META).bytes("schema.arrow")
-        arrow_schema = pa.ipc.read_schema(pa.py_buffer(schema))
-        shown = metadata.original_data(manifest, arrow_schema, run.config.source, sources["source"])
+        schema = run.workspace.read(Artefact.TGT_META).schema("schema.arrow")
+        shown = metadata.original_data(manifest, schema, run.config.source, sources["source"])
         shown |= metadata.speed(shown["dagster/row_count"], outcome.seconds)
         return run.result(outcome, shown | original_sequences(run.workspace, run.config))
 
