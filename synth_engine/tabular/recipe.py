@@ -15,6 +15,10 @@ PEAK_RATE_AT_256 = 5e-3
 WEIGHT_DECAY = 1.0
 EPOCHS_TO_FULL_DECAY = 8
 AVERAGE_DECAY = 0.998
+# What the cool-down is for, less noise in the weights, averaging them has done already. So it may be short, and begin
+# when little is left to win: more epochs teach single rows sooner than they make new ones likelier.
+MIN_GAIN = 5e-4
+COOLDOWN_SHARE = 0.15
 
 PRIVATE_SHARE_OF_A_STEP = 1 / 20
 PRIVATE_EPOCHS = 20.0
@@ -43,6 +47,8 @@ def schedule_for(n_training: int, batch_size: int) -> Schedule:
         peak=PEAK_RATE_AT_256 * math.sqrt(min(batch_size, max(n_training, 1)) / 256),
         weight_decay=WEIGHT_DECAY,
         decay_ramp_steps=EPOCHS_TO_FULL_DECAY * max(1, n_training // batch_size),
+        min_gain=MIN_GAIN,
+        cooldown_share=COOLDOWN_SHARE,
     )
 
 
