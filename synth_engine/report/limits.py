@@ -34,6 +34,11 @@ class Check(StrEnum):
         """What it is about."""
         return _GROUPS.get(self, "privacy")
 
+    @property
+    def about(self) -> str:
+        """What is so where it passes, in one sentence."""
+        return _ABOUT[self]
+
 
 _GROUPS: dict[Check, Literal["schema", "fidelity"]] = {
     Check.SCHEMA: "schema",
@@ -41,6 +46,21 @@ _GROUPS: dict[Check, Literal["schema", "fidelity"]] = {
     Check.ACCURACY: "fidelity",
     Check.DISCRIMINATOR: "fidelity",
     Check.UTILITY: "fidelity",
+}
+_ABOUT = {
+    Check.SCHEMA: "Names, order and types of the columns are those of the original.",
+    Check.CONSTRAINTS: "All rows keep the constraints that they were made with.",
+    Check.MATCHES: "No more training rows than held-out rows are among the synthetic ones.",
+    Check.CLOSENESS: "Synthetic rows are not closer to training than to held-out rows.",
+    Check.MEMBERSHIP: "Attackers cannot tell who was in the training data.",
+    Check.ATTRIBUTE_INFERENCE: "Attackers cannot infer values of people because these were in the training data.",
+    Check.SINGLING_OUT: "Descriptions taken from synthetic rows do not fit single people of the training data.",
+    Check.LINKABILITY: "Synthetic rows do not help to join files about the same people.",
+    Check.EPSILON_BOUND: "What attacks show does not disprove the differential privacy that is claimed.",
+    Check.EPSILON_BUDGET: "What was spent of people's privacy is within the budget.",
+    Check.ACCURACY: "Distributions are as near to the original's as those of held-out rows, but for a margin.",
+    Check.DISCRIMINATOR: "A judge can hardly tell synthetic from real rows.",
+    Check.UTILITY: "Models trained on synthetic rows are nearly as good as those trained on real ones.",
 }
 CHECKS = tuple(Check)
 """All checks, in the order in which they are told."""

@@ -22,22 +22,6 @@ from synth_pipeline.partitions import datasets
 from synth_pipeline.release import release_of
 from synth_pipeline.resources import Storage
 
-_ABOUT = {
-    Check.SCHEMA: "Names, order and types of the columns are those of the original.",
-    Check.CONSTRAINTS: "All rows keep the constraints that they were made with.",
-    Check.MATCHES: "No more training rows than held-out rows are among the synthetic ones.",
-    Check.CLOSENESS: "Synthetic rows are not closer to training than to held-out rows.",
-    Check.MEMBERSHIP: "Attackers cannot tell who was in the training data.",
-    Check.ATTRIBUTE_INFERENCE: "Attackers cannot infer values of people because these were in the training data.",
-    Check.SINGLING_OUT: "Descriptions taken from synthetic rows do not fit single people of the training data.",
-    Check.LINKABILITY: "Synthetic rows do not help to join files about the same people.",
-    Check.EPSILON_BOUND: "What attacks show does not disprove the differential privacy that is claimed.",
-    Check.EPSILON_BUDGET: "What was spent of people's privacy is within the budget.",
-    Check.ACCURACY: "Distributions are as near to the original's as those of held-out rows, but for a margin.",
-    Check.DISCRIMINATOR: "A judge can hardly tell synthetic from real rows.",
-    Check.UTILITY: "Models trained on synthetic rows are nearly as good as those trained on real ones.",
-}
-
 
 def _answer(context: AssetCheckExecutionContext, check: Check) -> AssetCheckResult:
     storage: Storage = context.resources.storage
@@ -66,7 +50,7 @@ def _check(check: Check) -> AssetChecksDefinition:
         return _answer(context, check)
 
     arguments: dict[str, Any] = {"partitions_def": datasets, "required_resource_keys": {"storage"}}
-    return asset_check(asset="quality_report", name=check.value, description=_ABOUT[check], **arguments)(answer)
+    return asset_check(asset="quality_report", name=check.value, description=check.about, **arguments)(answer)
 
 
 with warnings.catch_warnings():  # checks of single partitions are in preview; no user of ours can do anything about it

@@ -6,6 +6,7 @@ imports torch or the engine's stages: Dagster's daemon and web server load the l
 
 from synth_pipeline.compute.classes import (
     CLASS_TAG,
+    CLASSES,
     COMPUTE_VARIABLE,
     CPU,
     GPU,
@@ -22,6 +23,7 @@ from synth_pipeline.compute.local import LocalRunLauncher
 from synth_pipeline.compute.routing import LAUNCHER_TAG, RoutingRunLauncher
 
 __all__ = [
+    "CLASSES",
     "CLASS_TAG",
     "COMPUTE_VARIABLE",
     "CPU",

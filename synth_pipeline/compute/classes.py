@@ -60,8 +60,12 @@ class ComputeClass(BaseModel):
         return self
 
 
+CLASSES = {CPU: ComputeClass(), GPU: ComputeClass(pool=GPU)}
+"""The classes that ops ask for, and what they mean on one machine: no tags, one training at a time."""
+
+
 class Deployment(BaseModel):
-    """What the classes mean here. Those that are not named are as on one machine: without tags, `gpu` with a pool."""
+    """What the classes mean here. Those that are not named are as on one machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -70,7 +74,7 @@ class Deployment(BaseModel):
     @field_validator("classes")
     @classmethod
     def _complete(cls, named: dict[str, ComputeClass]) -> dict[str, ComputeClass]:
-        return {CPU: ComputeClass(), GPU: ComputeClass(pool=GPU)} | named
+        return CLASSES | named
 
     @model_validator(mode="before")
     @classmethod

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from synth_engine.encodings import Encoding, character
 from synth_engine.encodings.calendar import first_days, units_per_day
-from synth_engine.encodings.categorical import CategoricalEncoding
 from synth_engine.encodings.character import CharacterEncoding
-from synth_engine.encodings.lat_long import LatLongEncoding
-from synth_engine.encodings.numeric_discrete import NumericDiscreteEncoding
+from synth_engine.encodings.meanings import Reserved
 from synth_engine.encodings.registry import Fitter, fitter, supported_types
 from synth_engine.privacy import Budget, ValueProtection, seeded_source
 
 FITTERS = [fitter(kind) for kind in supported_types()]
+ENCODINGS = [by for by in FITTERS if issubclass(by, Encoding)]
+"""Those that are no choice between others, as AUTO is."""
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
 FLOATS = [pa.float16(), pa.float32(), pa.float64()]
@@ -61,6 +61,16 @@ _TIME_ENDS = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_
 def accepted(by: Fitter) -> list[pa.DataType]:
     """The types that an encoding type takes."""
     return [dtype for dtype in TYPES if by.accepts(dtype)]
+
+
+def has_room(by: Fitter) -> bool:
+    """Whether there can be a value that only one has: there are too few different booleans to tell."""
+    return any(not pa.types.is_boolean(dtype) for dtype in accepted(by))
+
+
+def overriding(method: str) -> set[str]:
+    """Types of the encodings that have an answer of their own where the contract has a default."""
+    return {by.type for by in ENCODINGS if getattr(by, method) is not getattr(Encoding, method)}
 
 
 def _whole(dtype: pa.DataType) -> tuple[int, int]:
@@ -226,5 +236,6 @@ def reserved(encoding: Encoding, codes: np.ndarray) -> np.ndarray:
         if encoding.atoms and not encoding.positions:
             is_rare = codes[:, 0] == character.SPELLED_CODE
         return (codes[:, 0] == character.NULL_CODE) | is_rare
-    has_rare = isinstance(encoding, CategoricalEncoding | NumericDiscreteEncoding | LatLongEncoding)
-    return codes[:, 0] <= (1 if has_rare else 0)
+    first = next(iter(encoding.meanings().values()))
+    is_reserved = np.array([label in (Reserved.NULL, Reserved.RARE) for label in first.labels])
+    return is_reserved[codes[:, 0]]

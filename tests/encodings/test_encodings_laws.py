@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from synth_engine.domain import RareCategoryReplacementMethod
 from synth_engine.encodings import AnyEncoding, Encoding, draws_nulls, null_codes
-from tests.encodings.columns import FITTERS, TYPES, accepted, columns, fit, reserved
+from tests.encodings.columns import FITTERS, TYPES, accepted, columns, fit, overriding, reserved
 
 ANY: TypeAdapter[Encoding] = TypeAdapter(AnyEncoding)
 
@@ -210,7 +210,7 @@ def test_a_column_without_values_is_drawn_as_nulls(by, data):
 
 # --- order ------------------------------------------------------------------------------------------------------------
 
-ORDERED = {"TABULAR_NUMERIC_DISCRETE", "TABULAR_NUMERIC_BINNED", "TABULAR_NUMERIC_DIGIT", "TABULAR_DATETIME"}
+ORDERED = overriding("extent")
 
 by_ordered = pytest.mark.parametrize("by", [by for by in FITTERS if by.type in ORDERED], ids=lambda by: by.type.lower())
 

@@ -8,14 +8,10 @@ from hypothesis import strategies as st
 
 from synth_engine.domain import ModelEncodingType
 from synth_engine.encodings.outcomes import Range, in_python
+from tests.encodings.columns import overriding
 from tests.encodings.test_encodings_laws import by_encoding, fitted, rng
 
-TOLD = {
-    ModelEncodingType.TABULAR_CATEGORICAL,
-    ModelEncodingType.TABULAR_NUMERIC_DISCRETE,
-    ModelEncodingType.TABULAR_NUMERIC_BINNED,
-    ModelEncodingType.TABULAR_DATETIME,
-}
+TOLD = overriding("outcomes")
 
 
 def is_true(told, value, *, of_date: bool) -> bool:

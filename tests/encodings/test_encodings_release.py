@@ -15,7 +15,7 @@ from synth_engine.encodings import ValueCounts, fitter
 from synth_engine.encodings.datetime_relative import RelativeCounts
 from synth_engine.encodings.lat_long import LatLongEncoding
 from synth_engine.privacy import Budget, ValueProtection, seeded_source
-from tests.encodings.columns import FITTERS, accepted, columns
+from tests.encodings.columns import FITTERS, accepted, columns, has_room
 from tests.encodings.language.fitters import LANGUAGE_FITTERS
 
 ALL_FITTERS = [*FITTERS, *LANGUAGE_FITTERS]
@@ -95,7 +95,8 @@ MANY = {
 KINDS_OF_TEXT = {Kind.AUTO: ["names", "codes", "places"], Kind.TABULAR_CHARACTER: ["codes"]}
 KINDS_OF_TEXT[Kind.TABULAR_LAT_LONG] = ["places", "codes"]
 KINDS_OF_TEXT[Kind.LANGUAGE_TEXT] = ["names", "codes"]
-BY_AND_MANY = [(by, many) for by in ALL_FITTERS for many in KINDS_OF_TEXT.get(by.type, ["numbers"])]
+WITH_ROOM = [by for by in ALL_FITTERS if has_room(by)]
+BY_AND_MANY = [(by, many) for by in WITH_ROOM for many in KINDS_OF_TEXT.get(by.type, ["numbers"])]
 by_typical = pytest.mark.parametrize(
     ("by", "many"), BY_AND_MANY, ids=lambda value: value if isinstance(value, str) else name_of(value)
 )

@@ -2,9 +2,18 @@
 
 import datetime
 from decimal import Decimal
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
+
+from synth_engine.evaluation.privacy import NotMeasured, PrivacyAttacks
+
+
+def attacks() -> list[str]:
+    """Names of all attacks that there are."""
+    fields = PrivacyAttacks.model_fields.items()
+    return [name for name, field in fields if NotMeasured in get_args(field.annotation)]
 
 
 def people(n_rows: int, seed: int) -> pa.Table:

@@ -6,12 +6,12 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
-from populations import people
+from populations import attacks, people
 
 from synth_engine.domain import InputError
 from synth_engine.evaluation.privacy import NotMeasured, attack, matches, prepare
 
-PARTS = ("matches", "closeness", "membership", "attribute_inference", "singling_out", "linkability", "least_epsilon")
+PARTS = attacks()
 
 
 @pytest.mark.parametrize("empty", [0, 1, 2])

@@ -5,6 +5,7 @@ import pytest
 from dagster import AssetKey, DefaultSensorStatus, evaluate_automation_conditions
 
 from synth_pipeline.automation.conditions import MADE_BY, condition_sensors
+from synth_pipeline.compute import CLASS_TAG, CPU
 from synth_pipeline.definitions import build_definitions
 from synth_pipeline.resources import Storage
 
@@ -64,6 +65,15 @@ def test_the_sensors_run_where_runs_are_separate(monkeypatch, value, status):
     monkeypatch.delenv("SYNTH_SEPARATE_RUNS", raising=False)
     if value is not None:
         monkeypatch.setenv("SYNTH_SEPARATE_RUNS", value)
-    cpu, gpu = condition_sensors()
-    assert cpu.default_status == gpu.default_status == status
-    assert (cpu.run_tags["synth/compute"], gpu.run_tags["synth/compute"]) == ("cpu", "gpu")
+    sensors = condition_sensors()
+    assert {sensor.default_status for sensor in sensors} == {status}
+    assert [sensor.run_tags[CLASS_TAG] for sensor in sensors] == list(MADE_BY)
+
+
+@pytest.mark.parametrize("compute", MADE_BY)
+def test_sensors_send_assets_where_their_ops_want_to_be(compute):
+    """The tag of a run overrides what its ops ask for."""
+    definitions = build_definitions()
+    for asset in MADE_BY[compute]:
+        ops = definitions.resolve_assets_def(AssetKey(asset)).node_def.iterate_op_defs()
+        assert {op.tags[CLASS_TAG] for op in ops} | {CPU} == {compute, CPU}, asset

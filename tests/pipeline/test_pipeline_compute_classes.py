@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance, OpDefinition, job, op
 
-from synth_pipeline.compute import ComputeError, compute_tags, executor, handover, pool
+from synth_pipeline.compute import CLASSES, ComputeError, compute_tags, executor, handover, pool
 from synth_pipeline.compute.routing import _in_plan
 from synth_pipeline.definitions import build_definitions
 
@@ -79,7 +79,7 @@ def test_missing_files_and_classes_are_named(monkeypatch, tmp_path):
     with pytest.raises(ComputeError, match=r"SYNTH_COMPUTE names .*none\.yaml"):
         pool("gpu")
     monkeypatch.delenv("SYNTH_COMPUTE")
-    with pytest.raises(ComputeError, match="cpu, gpu, found 'tpu'"):
+    with pytest.raises(ComputeError, match=f"{', '.join(CLASSES)}, found 'tpu'"):
         pool("tpu")
 
 

@@ -13,7 +13,7 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
-from synth_pipeline.compute import compute_tags, pool
+from synth_pipeline.compute import CLASSES, compute_tags, pool
 from tests.pipeline.aws_services import DEPLOYMENT, object_store, task_definition
 
 __all__ = ["object_store"]  # fixtures
@@ -68,6 +68,14 @@ def test_the_classes_are_those_of_the_ops(kind, monkeypatch):
     assert {"aws": '\\"GPU\\"', "kubernetes": "nvidia.com/gpu", "celery": "dagster-celery/queue"}[kind] in told
     assert "GPU" not in json.dumps(cpu)
     assert "nvidia" not in json.dumps(cpu)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_class_that_ops_ask_for_has_a_meaning_and_a_route(kind):
+    assert yaml.safe_load((ALL / kind / "compute.yaml").read_text())["classes"].keys() >= CLASSES.keys()
+    launcher = _instance(kind).get("run_launcher", {"class": "none"})
+    if launcher["class"] == "RoutingRunLauncher":
+        assert {route["compute"] for route in launcher["config"]["routes"]} >= CLASSES.keys()
 
 
 def test_ecs_takes_the_task_definitions(object_store):

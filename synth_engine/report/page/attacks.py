@@ -3,7 +3,7 @@
 Belongs here: which figure of an attack is drawn on which scale. Does not belong here: figures, limits, the template.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -49,22 +49,13 @@ class Attack(NamedTuple):
 
 def attacks_of(found: PrivacyAttacks, limits: Limits) -> list[Attack]:
     """All attacks, in the order in which they convince."""
-    parts: list[tuple[str, Any]] = [
-        ("Copied rows", found.matches),
-        ("Who was in the training data? (membership inference)", found.membership),
-        ("Which value has a person? (attribute inference)", found.attribute_inference),
-        ("Whom does a description fit? (singling out)", found.singling_out),
-        ("Which rows belong together? (linkability)", found.linkability),
-        ("Distance to the closest record", found.closeness),
-        ("Is the claimed ε true?", found.least_epsilon),
-    ]
-    return [_attack(title, part, limits) for title, part in parts]
+    return [_attack(shown, getattr(found, shown.field), limits) for shown in _SHOWN]
 
 
-def _attack(title: str, part: Any, limits: Limits) -> Attack:
+def _attack(shown: "_Shown", part: Any, limits: Limits) -> Attack:
     if isinstance(part, NotMeasured):
-        return Attack(title, [], part.not_measured, "", "")
-    return Attack(title, list(_ROWS[type(part)](part, limits)), "", part.means, part.does_not_mean)
+        return Attack(shown.title, [], part.not_measured, "", "")
+    return Attack(shown.title, list(shown.rows(part, limits)), "", part.means, part.does_not_mean)
 
 
 def _matches(found: Matches, limits: Limits) -> Iterator[Row]:
@@ -158,12 +149,18 @@ def _text(found: Any) -> str:
     return f"{found.value:.3f} [{found.lower:.3f}, {found.upper:.3f}]"
 
 
-_ROWS: dict[type, Any] = {
-    Matches: _matches,
-    Membership: _membership,
-    AttributeInference: _inference,
-    SinglingOut: _singling_out,
-    Linkability: _linkability,
-    Closeness: _closeness,
-    LeastEpsilon: _least_epsilon,
-}
+class _Shown(NamedTuple):
+    field: str
+    title: str
+    rows: Callable[[Any, Limits], Iterator[Row]]
+
+
+_SHOWN = (
+    _Shown("matches", "Copied rows", _matches),
+    _Shown("membership", "Who was in the training data? (membership inference)", _membership),
+    _Shown("attribute_inference", "Which value has a person? (attribute inference)", _inference),
+    _Shown("singling_out", "Whom does a description fit? (singling out)", _singling_out),
+    _Shown("linkability", "Which rows belong together? (linkability)", _linkability),
+    _Shown("closeness", "Distance to the closest record", _closeness),
+    _Shown("least_epsilon", "Is the claimed ε true?", _least_epsilon),
+)
