@@ -181,8 +181,9 @@ def _loaded(
     assert isinstance(configs.sizes, Sizes)
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten at once
         network = build(configs, configs.sizes)
+    weights = model.parsed(WEIGHTS_FILE, from_bytes)
     try:
-        network.load_state_dict(from_bytes(model.bytes(WEIGHTS_FILE)))
+        network.load_state_dict(weights)
     except RuntimeError:
         raise ArtefactError(
             f"{WEIGHTS_FILE}: does not fit the networks of this version of synth_engine; train the model anew with "
