@@ -15,7 +15,7 @@ from dagster import DagsterExecutionInterruptedError, DagsterInstance, ExecuteIn
 from rich.console import Console
 
 from synth_engine.demo import make_shop
-from synth_engine.domain import ProgressCallback, UserError
+from synth_engine.domain import ProgressCallback, UserError, without_secrets
 from synth_engine.terminal import TerminalProgress
 from synth_pipeline.catalog import DatasetConfig, dataset_name
 from synth_pipeline.definitions import build_definitions
@@ -104,7 +104,7 @@ def _make_twin(console: Console, storage: Storage, instance: DagsterInstance, na
     """Run the job on a dataset; what its assets show."""
     config = storage.catalog.load(name)
     whose = f" of synthetic {config.context}" if config.context else ""
-    console.print(f"[bold]{name}[/]{whose}, from {config.source}")
+    console.print(f"[bold]{name}[/]{whose}, from {without_secrets(config.source)}")
     register(instance, name)
     with TerminalProgress(console) as progress:
         listener = DemoListener(progress)

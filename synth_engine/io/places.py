@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from synth_engine.domain import InputError
+from synth_engine.domain import InputError, harmless
 
 ENDINGS = ".csv, .tsv (also with .gz, .bz2, .xz or .zst) or .parquet"
 _CODECS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd"}
@@ -67,7 +67,7 @@ def explained(url: str, action: str) -> Iterator[None]:
         library = type(error).__module__.partition(".")[0]
         if not isinstance(error, _TROUBLE) and library not in CLIENT_LIBRARIES:
             raise
-        raise InputError(f"{url}: cannot be {action}: {_reason(error)}") from error
+        raise InputError(f"{url}: cannot be {action}: {_reason(error)}") from harmless(error)
 
 
 def _reason(error: Exception) -> str:

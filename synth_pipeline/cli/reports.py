@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from synth_engine.domain import without_secrets
 from synth_pipeline.catalog import Catalog, CatalogError, DatasetConfig
 from synth_pipeline.cli.options import printable
 
@@ -65,7 +66,7 @@ def _row(name: str, dataset: DatasetConfig) -> tuple[str, ...]:
         whose = f"the rows of {dataset.given}"
     when = [f"{dataset.cron} ({dataset.timezone})"] if dataset.cron else []
     when += ["on change"] if dataset.watch else []
-    source = dataset.source if "://" in dataset.source else os.path.normpath(dataset.source)
+    source = without_secrets(dataset.source) if "://" in dataset.source else os.path.normpath(dataset.source)
     return name, source, dataset.primary_key or "", whose, ", ".join(when) or "by hand"
 
 

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from synth_engine.domain import without_secrets
 from synth_engine.workspace import Manifest
 from synth_pipeline.metadata.common import Metadata, rows_of, table_schema
 from synth_pipeline.sources import Fingerprint
@@ -16,6 +17,6 @@ def original_data(manifest: Manifest, schema: pa.Schema, source: str, fingerprin
         "training_rows": training,
         "validation_rows": validation,
         "columns": len(schema),
-        "source": source,
+        "source": without_secrets(source),
         "source_bytes": fingerprint.bytes,
     }
