@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 import pyarrow as pa
 from rich.text import Text
 
+from synth_engine.domain import without_secrets
 from synth_engine.stages.layouts import original_table
 from synth_engine.workspace import Artefact, Manifest, Workspace
 from synth_engine.workspace.artefacts import TRAINING, VALIDATION
@@ -38,10 +39,10 @@ def summary_of(workspace_dir: str, stages: Collection[str], output: str | None =
             if artefact is Artefact.CTX_DATA and not workspace.has(artefact):
                 continue
             made = workspace.manifest(artefact)
-            where = f"{_size(made.total_bytes)} in {workspace_dir.rstrip('/')}/{artefact.folder}"
+            where = f"{_size(made.total_bytes)} in {without_secrets(workspace_dir).rstrip('/')}/{artefact.folder}"
             lines += _wrapped(title, [*told(made), where])
     if output is not None:
-        lines.append(("", f"also in {output}"))
+        lines.append(("", f"also in {without_secrets(output)}"))
     if "split" in stages and "train" in stages:
         lines.append(("To hand over", "ModelStore and SyntheticData; never OriginalData, which holds real rows"))
     return Text("\n").join(Text.assemble((f"{title:<{_WIDTH}}", "bold"), text) for title, text in lines)

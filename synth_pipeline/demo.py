@@ -15,8 +15,7 @@ from dagster import DagsterExecutionInterruptedError, DagsterInstance, ExecuteIn
 from rich.console import Console
 
 from synth_engine.demo import make_shop
-from synth_engine.domain import ProgressCallback, UserError
-from synth_engine.io import without_secrets
+from synth_engine.domain import ProgressCallback, UserError, without_secrets
 from synth_engine.terminal import TerminalProgress
 from synth_pipeline.catalog import DatasetConfig, dataset_name
 from synth_pipeline.definitions import build_definitions

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from synth_engine.domain import InputError, UserError
-from synth_engine.io import read_table, without_secrets
+from synth_engine.io import read_table
 from synth_engine.summary import synthetic_table
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.catalog import DatasetConfig
@@ -78,7 +78,5 @@ def source_table(config: DatasetConfig) -> pa.Table:
     missing = [name for name in config.leave_out if name not in table.column_names]
     if missing:
         found = ", ".join(table.column_names)
-        raise InputError(
-            f"leave_out: expected columns of {without_secrets(config.source)}, found {missing[0]!r}; it has {found}"
-        )
+        raise InputError(f"leave_out: expected columns of {config.source}, found {missing[0]!r}; it has {found}")
     return table.drop_columns(list(config.leave_out))

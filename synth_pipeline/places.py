@@ -8,12 +8,26 @@ from pathlib import Path
 
 from upath import UPath
 
-from synth_engine.domain import UserError
+from synth_engine.domain import UserError, without_secrets
 
 STORAGE_VARIABLE = "SYNTH_STORAGE"
 DATASETS_VARIABLE = "SYNTH_DATASETS"
 INBOX_VARIABLE = "SYNTH_INBOX"
 HOME_VARIABLE = "DAGSTER_HOME"
+
+
+def opened(url: str) -> UPath:
+    """The place of a path or URL.
+
+    Raises:
+        UserError: it has a password or a query: Dagster shows and logs where everything is.
+    """
+    if without_secrets(url) != url:
+        raise UserError(
+            f"{url}: expected a URL without user, password and query, since Dagster shows places to everybody; "
+            'give them to fsspec by its configuration, for example FSSPEC_SFTP=\'{"password": "…"}\''
+        )
+    return UPath(url)
 
 
 def default_root() -> str:
@@ -43,10 +57,10 @@ def usual_home() -> Path:
 def datasets_folder(root: UPath) -> UPath:
     """The folder of the catalogue: ``$SYNTH_DATASETS``, or else ``datasets`` below the root."""
     named = os.environ.get(DATASETS_VARIABLE)
-    return UPath(named) if named else root / "datasets"
+    return opened(named) if named else root / "datasets"
 
 
 def inbox_folder(root: UPath) -> UPath:
     """Where tables are dropped: ``$SYNTH_INBOX``, or else ``inbox`` below the root."""
     named = os.environ.get(INBOX_VARIABLE)
-    return UPath(named) if named else root / "inbox"
+    return opened(named) if named else root / "inbox"

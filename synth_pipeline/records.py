@@ -6,7 +6,6 @@ Belongs here: facts that only the pipeline knows. Does not belong here: what a m
 """
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from upath import UPath
 
 from synth_engine.workspace import Workspace
 from synth_pipeline.fidelity import Fidelity
@@ -39,18 +38,16 @@ class Record(BaseModel):
 def read_record(workspace: Workspace, asset: str, version: str | None) -> Record | None:
     """The record of this version of an asset; None where there is none, or one that cannot be read."""
     try:
-        record = Record.model_validate_json(_path(workspace, asset).read_text())
-    except (FileNotFoundError, NotADirectoryError, ValidationError):
+        record = Record.model_validate_json(workspace.read_file(_name(asset)) or b"")
+    except ValidationError:
         return None
     return record if record.version == version else None
 
 
 def write_record(workspace: Workspace, asset: str, record: Record) -> None:
     """Remember."""
-    path = _path(workspace, asset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(record.model_dump_json(indent=1))
+    workspace.write_file(_name(asset), record.model_dump_json(indent=1).encode())
 
 
-def _path(workspace: Workspace, asset: str) -> UPath:
-    return workspace.root / FOLDER / f"{asset}.json"
+def _name(asset: str) -> str:
+    return f"{FOLDER}/{asset}.json"

@@ -17,7 +17,7 @@ from dagster import ConfigurableResource
 from pydantic import BaseModel, ConfigDict, Field
 from upath import UPath
 
-from synth_engine.domain import ProgressCallback
+from synth_engine.domain import ProgressCallback, without_secrets
 from synth_engine.workspace import Workspace
 from synth_pipeline.catalog import Catalog
 from synth_pipeline.places import (
@@ -26,6 +26,7 @@ from synth_pipeline.places import (
     datasets_folder,
     default_root,
     inbox_folder,
+    opened,
 )
 
 WEBHOOK_VARIABLE = "SYNTH_WEBHOOK"
@@ -50,12 +51,12 @@ class Storage(ConfigurableResource[None]):
     @property
     def folder(self) -> UPath:
         """The root of all workspaces."""
-        return UPath(self.root or default_root())
+        return opened(self.root or default_root())
 
     @property
     def catalog(self) -> Catalog:
         """The catalogue of datasets."""
-        return Catalog(UPath(self.datasets) if self.datasets else datasets_folder(self.folder))
+        return Catalog(opened(self.datasets) if self.datasets else datasets_folder(self.folder))
 
     @property
     def inbox(self) -> UPath:
@@ -85,7 +86,7 @@ class Listener:
 
 
 class Notice(BaseModel):
-    """Something that an operator should know. It quotes no data.
+    """Something that an operator should know. It quotes no data, and no secrets of URLs.
 
     Args:
         title: In a few words.
@@ -108,7 +109,8 @@ class Notice(BaseModel):
     def lines(self) -> list[str]:
         """All of it, line by line."""
         facts = {"dataset": self.dataset, "step": self.step, "run": self.run_id, "see": self.link}
-        return [self.title, self.text, *(f"{name}: {value}" for name, value in facts.items() if value)]
+        lines = [self.title, self.text, *(f"{name}: {value}" for name, value in facts.items() if value)]
+        return [*map(without_secrets, lines)]
 
 
 class Notifier(ConfigurableResource[None]):

@@ -13,7 +13,6 @@ import fsspec
 from pydantic import BaseModel, ConfigDict
 
 from synth_engine.domain import InputError
-from synth_engine.io import without_secrets
 
 _CHUNK = 1 << 20
 
@@ -36,7 +35,7 @@ def fingerprint(url: str, salt: str | None = None) -> Fingerprint:
     Raises:
         InputError: there is nothing, or it cannot be read.
     """
-    shown, salt = without_secrets(url), secrets.token_hex(16) if salt is None else salt
+    salt = secrets.token_hex(16) if salt is None else salt
     hashing, size = hmac.new(salt.encode(), digestmod=hashlib.sha256), 0
     try:
         fs, path = fsspec.url_to_fs(url)
@@ -47,10 +46,9 @@ def fingerprint(url: str, salt: str | None = None) -> Fingerprint:
                     hashing.update(chunk)
                     size += len(chunk)
     except FileNotFoundError:
-        expected = f"expected a table at {shown}"
-        raise InputError(f"source: {expected}, there is none; put it there or mend the source") from None
+        raise InputError(f"source: expected a table at {url}, there is none; put it there or mend the source") from None
     except (OSError, ImportError, ValueError) as error:
-        raise InputError(f"source: {shown} cannot be read: {without_secrets(str(error))}") from None
+        raise InputError(f"source: {url} cannot be read: {error}") from None
     return Fingerprint(salt=salt, digest=hashing.hexdigest(), bytes=size)
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from synth_engine.domain import UserError
+from synth_engine.domain import UserError, without_secrets
 from synth_engine.io.places import CLIENT_LIBRARIES
 
 # Parameters of the verbs, as errors name them, and what they are called here.
@@ -95,8 +95,8 @@ def _usage(error: Any) -> str:
 
 
 def print_line(text: str, *, is_error: bool = False) -> None:
-    """Print one line on standard error, whatever the text holds."""
-    words = " ".join(text.split())
+    """Print one line on standard error, whatever the text holds; secrets in URLs are left out."""
+    words = " ".join(without_secrets(text).split())
     line = Text("Error: " if is_error else "", style="bold red")
     line.append("".join(each if each.isprintable() else "�" for each in words), style="not bold default")
     Console(file=sys.stderr).print(line, soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from synth_engine.domain import without_secrets
 from synth_engine.report import Finding, Report, Verdict, current_report, judge, make_report
 from synth_engine.terminal import TerminalProgress
 from synth_engine.workspace import Artefact, Workspace
@@ -38,7 +39,8 @@ def show_report(workspace_dir: str, *, name: str | None, seed: int, qa: bool, ch
         console = Console(width=_WIDTH_WITHOUT_TERMINAL)
     console.print(_table(verdict))
     console.print(_conclusion(verdict))
-    console.print(f"The page: {Workspace(workspace_dir).folder(Artefact.REPORT) / 'report.html'}", soft_wrap=True)
+    page = Workspace(workspace_dir).folder(Artefact.REPORT) / "report.html"
+    console.print(f"The page: {without_secrets(str(page))}", soft_wrap=True)
     if check and not verdict.passed:
         raise typer.Exit(1)
 

@@ -27,6 +27,7 @@ from synth_engine.domain.enums import (
 )
 from synth_engine.domain.errors import ArtefactError, InputError, TrainingStoppedError, UserError
 from synth_engine.domain.progress import ProgressCallback
+from synth_engine.domain.urls import harmless, without_secrets
 
 __all__ = [
     "AnalyzeConfig",
@@ -50,4 +51,6 @@ __all__ = [
     "TrainConfig",
     "TrainingStoppedError",
     "UserError",
+    "harmless",
+    "without_secrets",
 ]

@@ -3,8 +3,8 @@
 Belongs here: reading what users have, writing what they want. Does not belong here: the workspace's own files.
 """
 
-from synth_engine.io.places import ENDINGS, format_of, without_secrets
+from synth_engine.io.places import ENDINGS, format_of
 from synth_engine.io.reading import read_table
 from synth_engine.io.writing import check_target, write_table, write_tables
 
-__all__ = ["ENDINGS", "check_target", "format_of", "read_table", "without_secrets", "write_table", "write_tables"]
+__all__ = ["ENDINGS", "check_target", "format_of", "read_table", "write_table", "write_tables"]

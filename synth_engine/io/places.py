@@ -10,14 +10,12 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from synth_engine.domain import InputError
+from synth_engine.domain import InputError, harmless
 
 ENDINGS = ".csv, .tsv (also with .gz, .bz2, .xz or .zst) or .parquet"
 _CODECS = {"gz": "gzip", "bz2": "bz2", "xz": "xz", "zst": "zstd"}
 _NAME = re.compile(r"\.(?:(?P<text>csv|tsv)(?:\.(?P<codec>gz|bz2|xz|zst))?|parquet|pq)$", re.IGNORECASE)
 _TROUBLE = (OSError, EOFError, ValueError, ImportError, NotImplementedError, LZMAError, zlib.error, pa.ArrowException)
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/?#]*@")
-_QUERY = re.compile(r"(://[^\s?#]*)\?[^\s'\")]*")
 # The clients of object stores raise errors of their own beside OSError.
 CLIENT_LIBRARIES = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"}
 
@@ -53,28 +51,14 @@ def format_of(url: str) -> Format | None:
     return Format(is_parquet=False, separator="\t" if found["text"].lower() == "tsv" else None, codec=codec)
 
 
-def without_secrets(text: str) -> str:
-    """A URL, or a text with URLs in it, as it may be shown or logged.
-
-    Users and passwords go, and so does the query, where signed URLs carry their secrets.
-
-    >>> without_secrets("https://me:secret@example.org/table.csv?token=abc")
-    'https://example.org/table.csv'
-    """
-    return _QUERY.sub(r"\1", _CREDENTIALS.sub("", text))
-
-
 @contextmanager
 def explained(url: str, action: str) -> Iterator[None]:
     """Turn errors of storage and of file formats into an `InputError` that names the place.
-
-    The message has no secrets, and where the place has some, the error behind it is left out: its words have them too.
 
     Args:
         url: What the block works on.
         action: What the block does to it: ``"read"``, ``"written"``.
     """
-    shown = without_secrets(url)
     try:
         yield
     except InputError:
@@ -83,8 +67,7 @@ def explained(url: str, action: str) -> Iterator[None]:
         library = type(error).__module__.partition(".")[0]
         if not isinstance(error, _TROUBLE) and library not in CLIENT_LIBRARIES:
             raise
-        told = InputError(f"{shown}: cannot be {action}: {without_secrets(_reason(error))}")
-        raise told from (error if shown == url else None)
+        raise InputError(f"{url}: cannot be {action}: {_reason(error)}") from harmless(error)
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from synth_engine.domain import InputError
 from synth_engine.io.csv_parsing import parse_csv
 from synth_engine.io.csv_types import with_types
-from synth_engine.io.places import ENDINGS, explained, format_of, without_secrets
+from synth_engine.io.places import ENDINGS, explained, format_of
 
 
 def read_table(source: str | Path) -> pa.Table:
@@ -31,21 +31,20 @@ def read_table(source: str | Path) -> pa.Table:
         InputError: the source is missing, of an unknown kind, or damaged. The message quotes no data.
     """
     url = str(source)
-    shown, kind = without_secrets(url), format_of(url)
+    kind = format_of(url)
     with explained(url, "read"):
         fs, path = fsspec.url_to_fs(url)
         # Not asked where the name tells: a web server has no folders, and sends the whole file to find out.
         if (kind is None or kind.is_parquet) and not fs.isfile(path) and fs.isdir(path):
-            return _read_folder(fs, path, shown)
+            return _read_folder(fs, path, url)
         if kind is None:
             found = "a file of another kind" if fs.exists(path) else "nothing there"
-            expected = f"a name that ends in {ENDINGS}, or a folder of the latter"
-            raise InputError(f"{shown}: expected {expected}, found {found}")
+            raise InputError(f"{url}: expected a name that ends in {ENDINGS}, or a folder of the latter, found {found}")
         with fs.open(path, "rb") as file:
             if kind.is_parquet:
                 return pq.read_table(file)
             content = file.read()
-        table, separator = parse_csv(_decompressed(content, kind.codec, shown), shown, kind.separator)
+        table, separator = parse_csv(_decompressed(content, kind.codec, url), url, kind.separator)
         return with_types(table, decimal_comma=separator == ";")
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from synth_engine.domain import InputError
-from synth_engine.io.places import ENDINGS, Format, explained, format_of, without_secrets
+from synth_engine.io.places import ENDINGS, Format, explained, format_of
 
 
 def write_table(table: pa.Table, target: str | Path) -> None:
@@ -77,7 +77,7 @@ def check_target(target: str | Path) -> None:
 def _format(url: str) -> Format:
     kind = format_of(url)
     if kind is None or url.endswith("/"):
-        raise InputError(f"{without_secrets(url)}: expected the name of a file that ends in {ENDINGS}")
+        raise InputError(f"{url}: expected the name of a file that ends in {ENDINGS}")
     return kind
 
 
@@ -110,7 +110,7 @@ def _made_room(path: str, url: str) -> Path:
     """Where exactly a local file goes, in a folder that exists."""
     place = Path(os.path.realpath(path))  # a link stays a link
     if place.is_dir():
-        raise InputError(f"{without_secrets(url)}: expected the name of a file, found a folder")
+        raise InputError(f"{url}: expected the name of a file, found a folder")
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
 
@@ -148,7 +148,7 @@ def _as_text(table: pa.Table, url: str) -> pa.Table:
             columns.append(_readable(column))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise InputError(
-                f"{without_secrets(url)}: column {name!r} holds {column.type} values, which text cannot hold; "
+                f"{url}: column {name!r} holds {column.type} values, which text cannot hold; "
                 "choose a name that ends in .parquet"
             ) from None
     if len(columns) == 1:  # an empty line would be read as no row at all, by many

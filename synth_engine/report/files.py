@@ -52,7 +52,7 @@ def make_report(
     report, qa_page = measure_report(workspace.root, name=name, seed=seed, qa=qa, update_progress=update_progress)
     write_report(report, workspace.root, limits=limits)
     if qa_page is not None:
-        (workspace.root / qa_page.name).write_bytes(qa_page.content)
+        workspace.write_file(qa_page.name, qa_page.content)
     return report
 
 

@@ -4,6 +4,7 @@ Belongs here: how these are made from statistics and files. Does not belong here
 (`synth_engine.language`), how they are trained (`learning`) or drawn from (`generating`).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -63,13 +64,18 @@ def load_language_model(model: ArtefactReader, device: torch.device) -> Language
             network = PretrainedNetwork(
                 pretrained_model(configs.model, device, four_bit=configs.sizes.four_bit), configs.sizes
             )
-    network.load_state_dict(safetensors.torch.load(model.bytes(WEIGHTS_FILE)))
+    network.load_state_dict(model.parsed(WEIGHTS_FILE, safetensors.torch.load))
     return LanguageModel(network.to(device).eval(), vocabulary)
 
 
 def vocabulary_files(model: ArtefactReader) -> dict[str, bytes]:
     """The files that a vocabulary is loaded from."""
-    return {name: model.bytes(name) for name in (TOKENIZER_FILE, VOCABULARY_FILE)}
+    return {name: model.parsed(name, _json) for name in (TOKENIZER_FILE, VOCABULARY_FILE)}
+
+
+def _json(data: bytes) -> bytes:
+    json.loads(data)
+    return data
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ Belongs here: names of files, and how they are written whole and read safely. Do
 from synth_engine.workspace.artefacts import Artefact
 from synth_engine.workspace.drafts import Draft, DraftFile
 from synth_engine.workspace.ledger import Allowance, LedgerEntry
-from synth_engine.workspace.manifest import Manifest
+from synth_engine.workspace.manifest import Manifest, plain_name
 from synth_engine.workspace.numbered import NumberedFile
 from synth_engine.workspace.reader import ArtefactReader
 from synth_engine.workspace.workspace import Workspace
@@ -23,4 +23,5 @@ __all__ = [
     "Manifest",
     "NumberedFile",
     "Workspace",
+    "plain_name",
 ]

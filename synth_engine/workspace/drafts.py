@@ -32,6 +32,7 @@ from synth_engine.workspace.storage import is_local, local_path
 
 _FOLDER = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.draft")
 _FILE = re.compile(r"(?P<name>.+)\.(?P<rows>\d+)-(?P<bytes>\d+)-(?P<sha256>[0-9a-f]{64})")
+_ID = re.compile(r"[0-9a-f]{32}")
 _RECORD = "draft.json"
 # Where the files of a local draft are put together, with their manifest, before they take the place of the artefact.
 _COMPLETE = "complete"
@@ -111,10 +112,10 @@ class Draft:
     def read(self, name: str) -> bytes:
         """Content of a finished file; raises `ArtefactError` where there is none, or it is damaged."""
         file = self.files.get(name)
-        path = self._folder / self.id / (name if file is None else file.staged_as(name))
-        data = None if file is None else storage.read(path)
+        folder, staged = self._folder / self.id, name if file is None else file.staged_as(name)
+        data = None if file is None else storage.read_inside(folder, staged)
         if data is None or file is None or hashlib.sha256(data).hexdigest() != file.entry.sha256:
-            raise ArtefactError(f"{path}: is missing or damaged; do the work again that it is a part of")
+            raise ArtefactError(f"{folder / staged}: is missing or damaged; do the work again that it is a part of")
         return data
 
     def publish(self, manifest: Manifest, files: dict[str, DraftFile]) -> None:
@@ -158,6 +159,9 @@ class Draft:
         try:
             record = _Record.model_validate_json(text or b"")
         except ValueError:
+            return False
+        is_ours = _ID.fullmatch(record.id) is not None  # it is the name of a folder
+        if not is_ours or any(storage.leads_outside(self._folder / name) for name in (record.id, _COMPLETE)):
             return False
         self.id, self.note = record.id, record.note
         return True
@@ -259,6 +263,8 @@ def _attached(target: UPath, key: str, alone: bool) -> Draft | None:
     if not is_local(target):
         return Draft(target, key, None)
     folder = local_path(_folder(target, key))
+    if folder.is_symlink():  # what is in there is not ours to clear away
+        folder.unlink()
     folder.mkdir(exist_ok=True)
     try:
         return Draft(target, key, FolderLock(folder, wait=False, shared=not alone))

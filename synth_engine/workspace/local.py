@@ -23,10 +23,7 @@ def create(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FolderLock(path.parent):
         if not path.exists():
-            temporary = path.parent / f".{path.name}.new"
-            temporary.write_bytes(data)
-            _flush(temporary)
-            os.replace(temporary, path)
+            _replace(path, data)
 
 
 def update(path: Path, change: Callable[[bytes | None], bytes]) -> None:
@@ -34,11 +31,18 @@ def update(path: Path, change: Callable[[bytes | None], bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FolderLock(path.parent):
         data = change(path.read_bytes() if path.exists() else None)
-        temporary = path.parent / f".{path.name}.new"
-        temporary.write_bytes(data)
-        _flush(temporary)
-        os.replace(temporary, path)
+        _replace(path, data)
         _flush(path.parent)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """For who has the lock on the folder: what a former one left half done is written anew."""
+    temporary = path.parent / f".{path.name}.new"
+    temporary.unlink(missing_ok=True)  # not written over: if it is a link, it leads elsewhere
+    with temporary.open("xb") as file:
+        file.write(data)
+    _flush(temporary)
+    os.replace(temporary, path)
 
 
 def put(path: Path, data: bytes | memoryview) -> None:

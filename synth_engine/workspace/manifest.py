@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-import re
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -11,17 +11,20 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 # The underscore keeps it out of Parquet datasets, so that reading the folder SyntheticData as a whole just works.
 FILE_NAME = "_manifest.json"
 FORMAT = 1
-_PLAIN = re.compile(r"[\w-][\w.-]*")
 
 
-def _plain(name: str) -> str:
-    """A name of a file directly in the folder: whoever can write a manifest must not lead a reader out of it."""
-    if not _PLAIN.fullmatch(name):
-        raise ValueError("expected names of files in the folder itself")
+def plain_name(name: str) -> str:
+    """The name, if it is that of a file directly in a folder, on any system; otherwise raises `ValueError`.
+
+    >>> plain_name("part.000000.parquet")
+    'part.000000.parquet'
+    """
+    if name in ("", ".", "..") or "\0" in name or PureWindowsPath(name).name != name:
+        raise ValueError(f"expected the name of a file, found {name!r}")
     return name
 
 
-_Name = Annotated[str, AfterValidator(_plain)]
+FileName = Annotated[str, AfterValidator(plain_name)]
 
 
 class FileEntry(BaseModel):
@@ -38,7 +41,7 @@ class Manifest(BaseModel):
 
     Guarantees: `digest` is the same for the same files in the same workspace, and says nothing about them to anyone
     without the workspace's key (a plain hash of sensitive data in the shareable half of the workspace would let a
-    reader confirm a guess of the whole table).
+    reader confirm a guess of the whole table). All `files` lie directly in the folder of the artefact.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,9 +53,9 @@ class Manifest(BaseModel):
     digest: str
     inputs: dict[str, str]
     config: dict[str, Any]
-    row_counts: dict[_Name, int]
+    row_counts: dict[FileName, int]
     facts: dict[str, Any] = {}
-    files: dict[_Name, FileEntry]
+    files: dict[FileName, FileEntry]
 
     @property
     def total_bytes(self) -> int:

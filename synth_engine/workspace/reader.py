@@ -1,10 +1,10 @@
 """Safe reading: an artefact is read through its manifest, and every file is checked against its hash."""
 
+import builtins
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,11 +15,14 @@ from synth_engine.workspace import storage
 from synth_engine.workspace.artefacts import part_name
 from synth_engine.workspace.manifest import FILE_NAME, FileEntry, Manifest
 
+_Parsed = TypeVar("_Parsed")
+
 
 class ArtefactReader:
     """The files of one complete artefact. Use `Workspace.read` to get one.
 
-    Guarantees: all that one reader returns is of one version of the artefact, the one of its `manifest`.
+    Guarantees: all that one reader returns is of one version of the artefact, the one of its `manifest`, and lies in
+    its folder. No file is ever run: whoever can write into a workspace can spoil it, and no more.
 
     Args:
         folder: Where the artefact is.
@@ -37,11 +40,11 @@ class ArtefactReader:
         entry = self.manifest.files.get(name)
         if entry is None:
             raise ArtefactError(f"{self._folder}: expected a file {name}, the manifest has none; {self._advice()}")
-        data = storage.read(self._folder / name)
+        data = storage.read_inside(self._folder, name)
         if not _matches(data, entry):
             if self._current().digest != self.manifest.digest:
                 raise ArtefactError(f"{self._folder}: was replaced by another process while it was read; try again")
-            data = storage.read(self._folder / name)  # it was only just being replaced by the same content
+            data = storage.read_inside(self._folder, name)  # it was only just being replaced by the same content
         if data is None:
             raise ArtefactError(f"{self._folder / name}: the manifest names it, it is missing; {self._advice()}")
         if not _matches(data, entry):
@@ -53,18 +56,24 @@ class ArtefactReader:
 
     def json(self, name: str) -> Any:
         """Content of a JSON file."""
-        with self._understood(name, "JSON"):
-            return json.loads(self.bytes(name))
+        return self.parsed(name, json.loads)
+
+    def parsed(self, name: str, parse: Callable[[builtins.bytes], _Parsed]) -> _Parsed:
+        """What a parser that runs nothing makes of a file; raises `ArtefactError` where it can make nothing of it."""
+        data = self.bytes(name)
+        try:
+            return parse(data)
+        except MemoryError:
+            raise
+        except Exception as error:  # every library has its own
+            raise ArtefactError(
+                f"{self._folder / name}: expected what {self.manifest.stage} writes, found something else; "
+                f"{self._advice()}"
+            ) from error
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Content of a Parquet file; None stands for all its columns."""
-        with self._understood(name, "Parquet"):
-            return pq.read_table(pa.BufferReader(self.bytes(name)), columns=columns)
-
-    def schema(self, name: str) -> pa.Schema:
-        """Content of a file with an Arrow schema."""
-        with self._understood(name, "an Arrow schema"):
-            return pa.ipc.read_schema(pa.py_buffer(self.bytes(name)))
+        return self.parsed(name, lambda data: pq.read_table(pa.BufferReader(data), columns=columns))
 
     def parts(self, role: str | None = None) -> list[str]:
         """Names of the partition files of a role (``trn``, ``val``), in order."""
@@ -74,14 +83,6 @@ class ArtefactReader:
     def rows(self, role: str | None = None) -> int:
         """Number of rows in the partition files of a role."""
         return sum(self.manifest.row_counts[name] for name in self.parts(role))
-
-    @contextmanager
-    def _understood(self, name: str, kind: str) -> Iterator[None]:
-        """A file whose hash is right and whose content is not what this program writes was put there by another."""
-        try:
-            yield
-        except (pa.ArrowInvalid, ValueError) as error:
-            raise ArtefactError(f"{self._folder / name}: expected {kind}, found none; {self._advice()}") from error
 
     def _advice(self) -> str:
         return f"run {self.manifest.stage} again"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from synth_engine.domain import ArtefactError, InputError
+from synth_engine.domain import ArtefactError, InputError, harmless, without_secrets
 from synth_engine.workspace import local
 
 # The clients of object stores raise errors of their own beside OSError.
@@ -31,7 +31,9 @@ def open_root(root: str | Path | UPath) -> UPath:
         path = UPath(root)
         _ = path.fs
     except (ImportError, ValueError, TypeError) as error:
-        raise InputError(f"workspace_dir: {root!r} is not a path or URL that can be opened: {error}") from error
+        raise InputError(f"workspace_dir: {root!r} is not a path or URL that can be opened: {error}") from harmless(
+            error
+        )
     if not is_local(path):
         return path
     if isinstance(root, str) and "://" in root and not root.startswith(("file://", "local://")):
@@ -63,7 +65,7 @@ def explained(place: UPath, action: str) -> Iterator[None]:
         if not _is_of_storage(error):
             raise
         advice = "" if action == "read" else "; make it writable, make room, or choose another workspace_dir"
-        raise ArtefactError(f"{place}: cannot be {action}: {_reason(error)}{advice}") from error
+        raise ArtefactError(f"{place}: cannot be {action}: {_reason(error)}{advice}") from harmless(error)
 
 
 def is_full(error: BaseException | None) -> bool:
@@ -96,6 +98,28 @@ def read(path: UPath) -> bytes | None:
         path.fs.invalidate_cache(path.path)  # a remembered size would cut a newer content short
         return bytes(path.fs.cat_file(path.path))
     return None
+
+
+def read_inside(folder: UPath, name: str) -> bytes | None:
+    """Content of a file of a folder, None where there is none.
+
+    Raises:
+        ArtefactError: it cannot be read, or is a link that leads out of the folder.
+    """
+    path = folder / name
+    if leads_outside(path):
+        raise ArtefactError(
+            f"{path}: expected a file of this folder, found a link out of it; put the file itself there"
+        )
+    return read(path)
+
+
+def leads_outside(path: UPath) -> bool:
+    """Whether a path is a link out of its folder; stores have no links."""
+    if not is_local(path):
+        return False
+    place = local_path(path)
+    return place.is_symlink() and place.parent.resolve() not in place.resolve().parents
 
 
 def create(path: UPath, data: bytes) -> None:
@@ -182,4 +206,5 @@ def remove_or_warn(path: UPath) -> None:
     try:
         remove(path)
     except Exception as error:
-        warnings.warn(f"{path}: left over, cannot be removed ({_reason(error)}); remove it by hand", stacklevel=2)
+        told = without_secrets(f"{path}: left over, cannot be removed ({_reason(error)}); remove it by hand")
+        warnings.warn(told, stacklevel=2)

@@ -184,6 +184,27 @@ class Workspace:
         """The secret; raises `ValueError` where it was sealed in another workspace."""
         return sealing.unseal(text, self._hash_key())
 
+    def read_file(self, name: str) -> bytes | None:
+        """Content of a file beside the artefacts, None where there is none.
+
+        Args:
+            name: Its path below the root.
+        """
+        path = self.root / name
+        return storage.read_inside(path.parent, path.name)
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Write a file beside the artefacts, as a whole. A link in its place is replaced, and leads nowhere any more.
+
+        Args:
+            name: Its path below the root.
+            data: Its content.
+        """
+        path = self.root / name
+        with storage.explained(path, "written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            storage.put(path, data)
+
     def remove(self, artefact: Artefact) -> None:
         """Remove an artefact, if it is there."""
         with storage.explained(self.folder(artefact), "removed"):
@@ -198,11 +219,11 @@ class Workspace:
 
     def _find_manifest(self, artefact: Artefact) -> Manifest | None:
         path = self.folder(artefact) / FILE_NAME
-        text = storage.read(path)
+        text = storage.read_inside(self.folder(artefact), FILE_NAME)
         if text is None:
             with storage.explained(path, "read"):
                 stagings.recover(self.folder(artefact))
-            text = storage.read(path)
+            text = storage.read_inside(self.folder(artefact), FILE_NAME)
         if text is None:
             return None
         try:

@@ -12,7 +12,6 @@ asking Dagster (`sensors`), new files in the inbox (`inbox`).
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from synth_engine.io import without_secrets
 from synth_pipeline.automation.reports import Report
 
 SYNTHESIZE, PREPARE, MEASURE_DRIFT = "synthesize", "prepare", "measure_drift"
@@ -282,9 +281,8 @@ def _job(name: str, reasons: Collection[str], facts: Facts, *, separate: bool) -
 
 
 def _reports(name: str, dataset: Dataset, look: _Look, memories: Mapping[str, Memory]) -> Iterator[Report]:
-    source = without_secrets(dataset.source)
     if look.is_gone:
         kept = "what was made of it stays" if memories.get(name, Memory()).requests else "its run waits for it"
-        yield Report(f"{name}: its source {source} is not there; {kept}")
+        yield Report(f"{name}: its source {dataset.source} is not there; {kept}")
     if look.is_empty:
-        yield Report(f"{name}: its source {source} is empty; its run waits until something is written")
+        yield Report(f"{name}: its source {dataset.source} is empty; its run waits until something is written")

@@ -5,7 +5,9 @@ Belongs here: what was said before, and what is news. Does not belong here: what
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from synth_engine.domain import without_secrets
 
 _MAX_LINES = 20
 
@@ -29,12 +31,13 @@ class Report:
 
 
 def news(reports: Iterable[Report], told: Iterable[str]) -> tuple[list[Report], list[str]]:
-    """Reports that were not said before, and what to remember of all.
+    """Reports that were not said before, and what to remember of all; without passwords of the places they are about.
 
     >>> news([Report("a"), Report("b")], [Report("a").token])[0]
     [Report(text='b', is_problem=True)]
     """
-    before, current = set(told), {report.token: report for report in reports}
+    shown = [replace(report, text=without_secrets(report.text)) for report in reports]
+    before, current = set(told), {report.token: report for report in shown}
     return [report for token, report in current.items() if token not in before], sorted(current)
 
 

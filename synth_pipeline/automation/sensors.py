@@ -21,7 +21,6 @@ from dagster import (
 from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from synth_engine.domain import UserError
-from synth_engine.io import without_secrets
 from synth_engine.workspace import Artefact
 from synth_pipeline.automation.arrivals import MAX_REQUESTS, Facts, Memory, Request, Sight, Twin, decide, to_read
 from synth_pipeline.automation.contents import Allowance, read_contents
@@ -136,8 +135,7 @@ def _sights(known: Known, entries: list[Entry], reports: list[Report]) -> dict[s
     for name, dataset in known.watched.items():
         sight = places[dataset.source] if dataset.source in places else elsewhere[dataset.source]
         if isinstance(sight, OSError):
-            place, trouble = without_secrets(dataset.source), without_secrets(_words(sight))
-            reports.append(Report(f"{name}: its source {place} cannot be looked at: {trouble}"))
+            reports.append(Report(f"{name}: its source {dataset.source} cannot be looked at: {_words(sight)}"))
         else:
             sights[name] = sight
     return sights

@@ -5,7 +5,7 @@ Belongs here: how a problem is written down. Does not belong here: finding any.
 
 from dataclasses import dataclass
 
-from synth_engine.domain import UserError
+from synth_engine.domain import UserError, without_secrets
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Problem:
     def __str__(self) -> str:
         """In the form that editors and terminals make links of: ``file:line:column: text``."""
         place = "".join(f":{number}" for number in (self.line, self.column) if number is not None)
-        return f"{self.file}{place}: {self.text}"
+        return without_secrets(f"{self.file}{place}: {self.text}")
 
 
 class CatalogError(UserError):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from upath import UPath
 
+from synth_engine.domain import harmless
 from synth_pipeline.catalog.documents import too_large
 from synth_pipeline.catalog.errors import CatalogError, Problem
 
@@ -135,4 +136,4 @@ def _explained(path: UPath, action: str) -> Iterator[None]:
         if not isinstance(error, OSError | NotImplementedError) and library not in _CLIENT_LIBRARIES:
             raise
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise CatalogError(Problem(str(path), f"cannot be {action}: {reason}")) from error
+        raise CatalogError(Problem(str(path), f"cannot be {action}: {reason}")) from harmless(error)

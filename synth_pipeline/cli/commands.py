@@ -15,6 +15,7 @@ from synth_pipeline.places import (
     STORAGE_VARIABLE,
     datasets_folder,
     default_root,
+    opened,
     root_below,
     usual_home,
 )
@@ -128,7 +129,7 @@ def _root(storage: str | None) -> UPath:
     is_said = any(os.environ.get(variable) for variable in (STORAGE_VARIABLE, HOME_VARIABLE))
     text = storage or (default_root() if is_said else root_below(usual_home()))
     try:
-        root = UPath(text)
+        root = opened(text)
         _ = root.fs
     except (ImportError, ValueError) as error:
         raise InputError(f"--storage: {text!r} is not a folder or URL that can be opened: {error}") from None

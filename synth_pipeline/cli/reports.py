@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from synth_engine.io import without_secrets
+from synth_engine.domain import without_secrets
 from synth_pipeline.catalog import Catalog, CatalogError, DatasetConfig
 from synth_pipeline.cli.options import printable
 

@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from upath import UPath
 
-from synth_engine.domain import UserError
+from synth_engine.domain import UserError, harmless
 
 CPU = "cpu"
 GPU = "gpu"
@@ -126,7 +126,7 @@ def _read(url: str) -> Deployment:
         found = yaml.safe_load(UPath(url).read_text("utf-8"))
         return Deployment.model_validate({} if found is None else found)
     except OSError as error:
-        raise ComputeError(f"${COMPUTE_VARIABLE} names {url}, which cannot be read: {error}") from error
+        raise ComputeError(f"${COMPUTE_VARIABLE} names {url}, which cannot be read: {error}") from harmless(error)
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise ComputeError(f"{url}: expected YAML or JSON, found: {error}") from error
     except ValidationError as error:

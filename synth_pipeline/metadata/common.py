@@ -9,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
+from upath import UPath
 
+from synth_engine.domain import without_secrets
 from synth_engine.privacy import MINIMUM_ENTITIES
 from synth_engine.workspace import Manifest, Workspace
 from synth_pipeline.catalog import DatasetConfig
@@ -40,12 +42,17 @@ def provenance(
         "seconds": None if seconds is None else round(seconds, 3),
         "size_bytes": sum(manifest.total_bytes for manifest in manifests),
         "engine_version": manifests[0].engine_version,
-        "workspace": MetadataValue.path(str(workspace.root)),
-        "manifest": MetadataValue.path(str(workspace.root / folder / MANIFEST)),
-        "privacy_ledger": MetadataValue.path(str(ledger)) if ledger.exists() else None,
+        "workspace": place(workspace.root),
+        "manifest": place(workspace.root / folder / MANIFEST),
+        "privacy_ledger": place(ledger) if ledger.exists() else None,
         **{f"digest of {manifest.artefact}": manifest.digest for manifest in manifests},
     }
     return without_none(shown)
+
+
+def place(path: UPath) -> MetadataValue:
+    """Where something is."""
+    return MetadataValue.path(without_secrets(str(path)))
 
 
 def speed(rows: int, seconds: float | None) -> Metadata:

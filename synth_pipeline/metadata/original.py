@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from synth_engine.io import without_secrets
+from synth_engine.domain import without_secrets
 from synth_engine.workspace import Manifest
 from synth_pipeline.metadata.common import Metadata, rows_of, table_schema
 from synth_pipeline.sources import Fingerprint

@@ -6,7 +6,7 @@ from upath import UPath
 from synth_engine.audit import ShadowAudit
 from synth_engine.evaluation.privacy import NotMeasured
 from synth_engine.report import Report, Verdict
-from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, without_none
+from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, place, without_none
 from synth_pipeline.release import Evidence
 
 
@@ -38,8 +38,8 @@ def quality_report(report: Report, verdict_: Verdict, folder: UPath, drawn: str 
         verdict(verdict_)
         | without_none(shown)
         | {
-            "page": MetadataValue.path(str(folder / "report.html")),
-            "json": MetadataValue.path(str(folder / "report.json")),
+            "page": place(folder / "report.html"),
+            "json": place(folder / "report.json"),
         }
     )
 
@@ -61,8 +61,8 @@ def published_data(evidence: Evidence, folder: UPath, is_new: bool) -> Metadata:
     shown: Metadata = {
         "version": evidence.version,
         "decision": "published now" if is_new else "was published already, nothing has changed",
-        "folder": MetadataValue.path(str(folder)),
-        "evidence": MetadataValue.path(str(folder / "evidence.json")),
+        "folder": place(folder),
+        "evidence": place(folder / "evidence.json"),
         "files": len(evidence.files),
         "published": evidence.published.isoformat(),
     }

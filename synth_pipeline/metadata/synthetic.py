@@ -9,7 +9,15 @@ from upath import UPath
 from synth_engine.privacy import MINIMUM_ENTITIES
 from synth_pipeline.distributions import Distribution
 from synth_pipeline.fidelity import Fidelity
-from synth_pipeline.metadata.common import Metadata, cell, markdown_picture, markdown_table, table_schema, without_none
+from synth_pipeline.metadata.common import (
+    Metadata,
+    cell,
+    markdown_picture,
+    markdown_table,
+    place,
+    table_schema,
+    without_none,
+)
 
 N_PREVIEW_ROWS = 10
 
@@ -24,7 +32,7 @@ def synthetic_data(
     }
     shown = quality(figures) | {
         "sample": MetadataValue.md(markdown_table(preview.slice(0, N_PREVIEW_ROWS))),
-        "files": MetadataValue.path(str(folder)),
+        "files": place(folder),
         "rows_per_second": round(rows / seconds, 1) if seconds else None,
         "dagster/row_count": rows,
         "dagster/column_schema": table_schema(preview.schema, told),

@@ -10,8 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from synth_engine.domain import UserError
-from synth_engine.io import without_secrets
+from synth_engine.domain import UserError, without_secrets
 from synth_engine.report import Verdict
 from synth_engine.workspace import Artefact, LedgerEntry, Manifest
 from synth_pipeline.catalog import DatasetConfig
@@ -90,13 +89,13 @@ def model_files(manifest: Manifest) -> dict[str, str]:
 
 def told_settings(config: DatasetConfig) -> dict[str, Any]:
     """Settings of a dataset that anybody may know."""
-    told: dict[str, Any] = _without_secrets(config.model_dump(mode="json", exclude_none=True))
+    told: dict[str, Any] = _told(config.model_dump(mode="json", exclude_none=True))
     return told
 
 
-def _without_secrets(value: Any) -> Any:
+def _told(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_secrets(each) for name, each in value.items() if name != _SEED}
+        return {name: _told(each) for name, each in value.items() if name != _SEED}
     if isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
+        return [_told(each) for each in value]
     return without_secrets(value) if isinstance(value, str) else value

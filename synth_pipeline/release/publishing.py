@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from upath import UPath
 
-from synth_engine.domain import UserError
+from synth_engine.domain import UserError, harmless
 from synth_engine.report import Report, Verdict
 from synth_engine.workspace import Artefact, Workspace
 from synth_pipeline.catalog import DatasetConfig
@@ -179,4 +179,4 @@ def _explained(folder: UPath) -> Iterator[None]:
         told = error.strerror or str(error) or type(error).__name__
         raise UserError(
             f"{folder}: cannot be written: {told}; mend it, or name another place in release.publish_to"
-        ) from error
+        ) from harmless(error)

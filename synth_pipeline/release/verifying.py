@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from upath import UPath
 
 from synth_engine.domain import UserError
+from synth_engine.workspace import plain_name
 from synth_pipeline.release.evidence import Evidence
 from synth_pipeline.release.publishing import EVIDENCE, LATEST, PUBLIC_KEY, SIGNATURE
 
@@ -71,7 +72,7 @@ def _one_publication(folder: UPath) -> UPath:
     if not latest.exists():
         return folder
     try:
-        return folder / str(json.loads(latest.read_bytes())["version"])
+        return folder / plain_name(str(json.loads(latest.read_bytes())["version"]))
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{latest}: expected the name of a version, it is damaged") from None
 

@@ -15,8 +15,8 @@ from dagster import DagsterInstance
 from dagster._serdes import serialize_value
 
 from synth_engine.demo import make_shop
-from synth_engine.domain import InputError
-from synth_engine.io import read_table, without_secrets, write_table
+from synth_engine.domain import InputError, without_secrets
+from synth_engine.io import read_table, write_table
 from synth_pipeline.definitions import build_definitions
 from synth_pipeline.partitions import register
 from synth_pipeline.resources import Storage

@@ -85,7 +85,7 @@ def find_state(workspace: Workspace, encoded: Manifest, strategy: ModelStateStra
 
 def _read(workspace: Workspace, model: ArtefactReader) -> State:
     place = f"{workspace.folder(Artefact.MODEL_DATA)}/{files.SNAPSHOT_FILE}"
-    found = files.from_bytes(model.bytes(files.SNAPSHOT_FILE))
+    found = model.parsed(files.SNAPSHOT_FILE, files.from_bytes)
     if found.get("format") != FORMAT:
         raise ArtefactError(
             f"{place}: has format {found.get('format')!r}, this version of synth_engine goes on from format {FORMAT}; "
