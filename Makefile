@@ -50,7 +50,7 @@ check: $(STAMP) ## Check format, lint, types, layers, the examples in docstrings
 	step types $(BIN)/python -m mypy; \
 	step layers $(BIN)/lint-imports --no-logo; \
 	step doctests $(BIN)/python -m pytest -q --doctest-modules synth_engine synth_pipeline; \
-	step docs env NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q; \
+	step docs env NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build; \
 	[ -z "$$failed" ] || { echo "These checks failed:$$failed" >&2; exit 1; }
 
 format: $(STAMP) ## Format the code and repair what the linter can repair

@@ -82,7 +82,7 @@ class QaFigures(Result):
 class Report(Result):
     """The whole report.
 
-    Args:
+    Attributes:
         name: Of the dataset.
         created: When, UTC.
         versions: Of the libraries that figures rest on.
