@@ -105,9 +105,13 @@ def _bytes(root: str, stage: str, table: Any) -> float:
 
 
 def _flops(run: Callable[[], None]) -> float:
-    counter = FlopCounterMode(display=False)
-    with counter:
-        run()
+    counter, threads = FlopCounterMode(display=False), torch.get_num_threads()
+    torch.set_num_threads(1)  # it sees what its own thread does
+    try:
+        with counter:
+            run()
+    finally:
+        torch.set_num_threads(threads)
     return float(counter.get_total_flops())
 
 
