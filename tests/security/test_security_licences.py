@@ -1,30 +1,56 @@
-"""Everything that an installation brings may be used and passed on; nobody is surprised by a licence."""
-
-import importlib.util
-from importlib.metadata import metadata
+"""What is needed to run has a licence that is named, and none that would bind who uses it."""
 
 import pytest
 
-from tests.conftest import ROOT
+from docs._licences import CORE, DEVELOPMENT, is_copyleft, markdown, packages
 
-_spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "_hooks.py")
-hooks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(hooks)
-
-KNOWN = ("Apache", "MIT", "BSD", "ISC", "PSF", "Python Software Foundation", "MPL", "Mozilla", "Zlib")
-KNOWN_COPYLEFT = {"psycopg2-binary": "Lesser General Public License"}  # a library that is linked as it comes
+ALL = packages()
+TO_RUN = [each for each in ALL if each.version is not None and set(each.needed_by) - {DEVELOPMENT}]
 
 
-@pytest.mark.parametrize("name", hooks.dependencies())
-def test_licence(name: str):
-    licence = hooks.licence_of(metadata(name))
-    assert any(known in licence for known in (*KNOWN, KNOWN_COPYLEFT.get(name, "MIT"))), f"{name}: {licence!r}"
-    assert name in KNOWN_COPYLEFT or "GPL" not in licence
+@pytest.mark.parametrize("name", ["torch", "pyarrow", "pydantic", "fsspec"])
+def test_who_needs_what(name):
+    assert CORE in next(each for each in ALL if each.name == name).needed_by
 
 
-def test_all_extras_are_looked_at():
-    found = hooks.dependencies()
-    assert found["torch"] == ["core"]
-    assert found["dagster"] == ["pipeline", "aws", "celery", "k8s"]
-    assert "psycopg2-binary" in found
-    assert "pytest" not in found
+def test_extras_bring_what_they_need():
+    needed_by = {each.name: each.needed_by for each in ALL}
+    assert needed_by["psycopg2-binary"] == ("aws",)
+    assert needed_by["transformers"][0] == "language"
+    assert set(needed_by["pytest"]) == {DEVELOPMENT}
+    assert [name for name, extras in needed_by.items() if not extras] == [
+        each.name for each in ALL if each.version is None and not each.needed_by
+    ]
+
+
+def test_each_has_a_licence():
+    assert len(TO_RUN) > 50
+    assert [each.name for each in TO_RUN if not each.licence] == []
+
+
+def test_none_is_under_the_gpl():
+    assert [(each.name, each.licence) for each in TO_RUN if is_copyleft(each.licence)] == []
+
+
+@pytest.mark.parametrize(
+    ("licence", "expected"),
+    [
+        ("GPL-3.0-or-later", True),
+        ("AGPL-3.0-only", True),
+        ("GNU General Public License v3 (GPLv3)", True),
+        ("GNU Affero General Public License v3", True),
+        ("MIT AND GPL-2.0-only", True),
+        ("GPL-2.0-only OR MIT", False),
+        ("LGPL with exceptions", False),
+        ("LGPL-3.0-only", False),
+        ("GNU Library or Lesser General Public License (LGPL)", False),
+        ("Apache-2.0", False),
+    ],
+)
+def test_what_counts_as_the_gpl(licence, expected):
+    assert is_copyleft(licence) is expected
+
+
+def test_the_page_lists_them():
+    page = markdown()
+    assert all(f"| {each.name} | {each.version} |" in page for each in TO_RUN)
