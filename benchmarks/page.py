@@ -84,7 +84,7 @@ def _privacy(found: Mapping[str, Any]) -> list[str]:
                 points.setdefault(engine, {})[name] = (max(read[0] - 0.5, 1e-3), read[1])
     if not points:
         return []
-    across = "how surely a judge tells synthetic from real rows: AUC − 0.5 (less is better)"
+    across = "judge AUC − 0.5 (less is better)"
     plots.scatter(FOLDER / "privacy.svg", points, across, "membership inference, AUC", chance=0.5)
     return ["\n![Fidelity and privacy of each engine on each table](benchmarks/privacy.svg)\n"]
 

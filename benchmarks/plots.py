@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.engines import ENGINES
 
@@ -53,7 +53,9 @@ def scatter(
             axes.plot(*point, MARKERS[datasets.index(dataset)], color=COLOURS[engine], markersize=7)
     axes.axhline(chance, color=TEXT, linewidth=0.8, linestyle=(0, (4, 4)))
     axes.set_xscale("log")
+    axes.set_xticks([0.01, 0.02, 0.05, 0.1, 0.2, 0.5])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(across, color=TEXT, fontsize=9)
     axes.set_ylabel(up, color=TEXT, fontsize=9)
     for engine in points:
