@@ -61,7 +61,7 @@ format: $(STAMP) ## Format the code and repair what the linter can repair
 docs: $(STAMP) ## Show the documentation at http://127.0.0.1:8000 [PORT=8000]
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve -q -a 127.0.0.1:$(if $(filter command line,$(origin PORT)),$(PORT),8000)
 
-bench: $(STAMP) ## Run the benchmarks [ARGS=...]
+bench: $(STAMP) ## Measure this engine beside others and write docs/benchmarks.md; hours [ARGS="--datasets census --keep"]
 	@$(BIN)/python -m benchmarks.run $(ARGS)
 
 lock: | $(BIN)/python ## Bring requirements.lock in line with pyproject.toml [ARGS=--upgrade] [TORCH=torch==x.y.z]

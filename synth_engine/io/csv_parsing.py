@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from synth_engine.domain import InputError
+from synth_engine.domain.buffers import detached
 
 _SEPARATORS = ",;\t|"
 _SAMPLE_ROWS = 100
@@ -100,7 +101,7 @@ def _read(
 ) -> pa.Table:
     use_threads = use_threads and len(content) > _WORTH_THREADS_BYTES
     return pa_csv.read_csv(
-        pa.BufferReader(content),
+        pa.BufferReader(detached(content)),
         read_options=pa_csv.ReadOptions(block_size=min(block_bytes, len(content) + 1), use_threads=use_threads),
         parse_options=pa_csv.ParseOptions(
             delimiter=separator,

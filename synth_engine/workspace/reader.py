@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from synth_engine.domain import ArtefactError
+from synth_engine.domain.buffers import detached
 from synth_engine.workspace import storage
 from synth_engine.workspace.artefacts import part_name
 from synth_engine.workspace.manifest import FILE_NAME, FileEntry, Manifest
@@ -73,7 +74,7 @@ class ArtefactReader:
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Content of a Parquet file; None stands for all its columns."""
-        return self.parsed(name, lambda data: pq.read_table(pa.BufferReader(data), columns=columns))
+        return self.parsed(name, lambda data: pq.read_table(pa.BufferReader(detached(data)), columns=columns))
 
     def parts(self, role: str | None = None) -> list[str]:
         """Names of the partition files of a role (``trn``, ``val``), in order."""
