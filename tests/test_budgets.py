@@ -7,8 +7,6 @@ commit and say what for. Much less fails too: lower it, so that the gain is not 
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tracemalloc
 from collections import Counter
@@ -23,7 +21,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from synth_engine import analyze, encode, generate, split, train
 from synth_engine.demo import make_shop
-from tests.conftest import ROOT
 from tests.nn.threads import one_thread
 
 __all__ = ["one_thread"]  # a fixture: operations are counted in the thread that asks for them
@@ -164,22 +161,3 @@ def allocated(what: Callable[[], None]) -> tuple[int, int]:
         return tracemalloc.get_traced_memory()[1], pool.total_bytes_allocated() - before
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_instructions_of_a_small_job(tmp_path: Path):
-    """Encoding of the same table, counted by callgrind: all that is done, also below Python."""
-    prepare(str(tmp_path / "ws"), FEW)
-    counts = [instructions(tmp_path, n_jobs) for n_jobs in (1, 3)]
-    compare(f"encode, instructions for {FEW:,} rows", (counts[1] - counts[0]) // 2)
-
-
-def instructions(folder: Path, n_jobs: int) -> int:
-    code = f"from synth_engine import encode\nfor _ in range({n_jobs}): encode(workspace_dir='ws')"
-    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-c", code]
-    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    line = next(line for line in done.stderr.splitlines() if "Collected" in line)
-    return int(line.split(":")[-1])
