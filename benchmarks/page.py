@@ -25,9 +25,10 @@ STORED = FOLDER / "figures.json"
 _INTRODUCTION = """# Benchmarks
 
 This engine beside others, on the same halves of the same tables: one half to train on, one held out to judge by. Each
-engine runs in its own environment and process, one after the other on an otherwise idle machine, with its own default
-settings but the limits named. *times better* compares with `mostlyai-engine`, which has the same interface; *real rows*
-is what real rows score in place of synthetic ones. In brackets: the least and the most of several seeds.
+engine runs in its own environment and process, one after the other, with its own default settings but the limits named;
+the load before each dataset tells what else was at work. *times better* compares with `mostlyai-engine`, which has the
+same interface; *real rows* is what real rows score in place of synthetic ones. In brackets: the least and the most of
+several seeds.
 
 `make bench` measures all of this and writes this page; [figures.json](benchmarks/figures.json) has every figure with
 machine, versions and seeds. `sdv`'s synthesizers know no limit of time; they train their 300 epochs. Their `split` does
