@@ -77,7 +77,7 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
 
     Of two tables it draws the events of all subjects of the context table that it was trained on, or of `--subjects`.
     """
-    table = read_training_table(args.train)
+    table = pd.read_parquet(args.train)
     training: dict[str, Any] = {} if args.max_epochs is None else {"max_epochs": args.max_epochs}
     if args.device is not None:
         training["device"] = args.device
@@ -106,11 +106,6 @@ def run_stages(engine: ModuleType, args: argparse.Namespace) -> dict[str, Any]:
         **stages.result(len(table), len(read_synthetic(args.workspace))),
         "training_records": round(TRAINING_SHARE * n_records),
     }
-
-
-def read_training_table(path: Path) -> pd.DataFrame:
-    """The table to train on."""
-    return pd.read_parquet(path)
 
 
 def read_history(workspace: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class OriginalTable:
     @cached_property
     def schema(self) -> pa.Schema:
         """Schema of the user's table."""
-        return self.meta.parsed("schema.arrow", lambda data: pa.ipc.read_schema(pa.py_buffer(data)))
+        return self.meta.schema("schema.arrow")
 
     @cached_property
     def keys(self) -> Keys:

@@ -76,6 +76,10 @@ class ArtefactReader:
         """Content of a Parquet file; None stands for all its columns."""
         return self.parsed(name, lambda data: pq.read_table(pa.BufferReader(detached(data)), columns=columns))
 
+    def schema(self, name: str) -> pa.Schema:
+        """Content of a file with an Arrow schema."""
+        return self.parsed(name, lambda data: pa.ipc.read_schema(pa.py_buffer(data)))
+
     def parts(self, role: str | None = None) -> list[str]:
         """Names of the partition files of a role (``trn``, ``val``), in order."""
         suffix = _tail(part_name(0, role))

@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 from dagster import MaterializeResult, Nothing, OpExecutionContext, Out, graph_asset, op
 
 from synth_engine.stages import split
@@ -30,14 +29,10 @@ def split_source(context: OpExecutionContext) -> MaterializeResult[Any]:
             partial(_split, run), settings, because=because, remember={**sources, "left_out": left_out}
         )
         manifest = run.workspace.manifest(Artefact.TGT_DATA)
-        schema = run.workspace.read(Artefact.TGT_META).parsed("schema.arrow", _schema)
+        schema = run.workspace.read(Artefact.TGT_META).schema("schema.arrow")
         shown = metadata.original_data(manifest, schema, run.config.source, sources["source"])
         shown |= metadata.speed(shown["dagster/row_count"], outcome.seconds)
         return run.result(outcome, shown | original_sequences(run.workspace, run.config))
-
-
-def _schema(data: bytes) -> pa.Schema:
-    return pa.ipc.read_schema(pa.py_buffer(data))
 
 
 def _look_at_sources(run: StageRun) -> tuple[dict[str, Fingerprint], str | None]:
